@@ -1,0 +1,3 @@
+//! discsmith copies discs and sticks, and proves the copy.
+
+pub mod scsi;
