@@ -1,0 +1,612 @@
+//! Which sectors to read next.
+//!
+//! The disc may be dying, so what reads easily is read first and nothing is asked for twice in vain:
+//!
+//! 1. **sweep**: forwards in long commands. A failed command is marked `*` as a whole, and reading goes on behind it with a skip
+//!    that doubles at each failure and is reset by a good read. Then the skipped areas backwards, each up to its first failure;
+//!    what is left of it lies between two failures and becomes `*` unread.
+//! 2. **blocks**: the `*` areas by ECC block. A block that fails becomes `/`.
+//! 3. **sectors**: the `/` areas sector by sector. One that fails alone is `-`.
+//! 4. **retry**: the `-` sectors, as often as the person asked for.
+//!
+//! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed: sector by sector from both edges inwards.
+
+use super::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE, TRANSPORT_TRIES};
+use super::{Class, Extent, Extents, State};
+
+/// What the planner must know of the disc.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Geometry {
+    /// Sectors of an ECC block: CD 1, DVD 16, BD 32. Reads are aligned to it.
+    pub block: u32,
+    /// LBAs that no command crosses, in order: where tracks and regions begin, and the last two blocks of CD tracks.
+    pub borders: Vec<u32>,
+    /// Sectors of the longest command that the node takes.
+    pub longest: u32,
+}
+
+/// In which order sectors are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// What reads easily first.
+    EasyFirst,
+    /// From the first to the last, each settled before the next: for pipes.
+    InSequence,
+}
+
+/// Where the reading stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Long commands over what was not tried.
+    Sweep,
+    /// ECC blocks where a command failed.
+    Blocks,
+    /// Single sectors where a block failed.
+    Sectors,
+    /// Sectors that failed alone.
+    Retry,
+}
+
+/// A place to go on at, kept in the mapfile's status line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resume {
+    /// LBA; the end of the area in a backward pass.
+    pub at: u32,
+    /// The phase.
+    pub phase: Phase,
+    /// Pass of the phase, from 1. Sweep: 1 forwards, 2 backwards.
+    pub pass: u32,
+}
+
+/// How a read ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All its sectors are there.
+    Read,
+    /// The drive could not read it.
+    Failed(Class),
+    /// The drive did not answer: an event of the drive, not of a sector.
+    TimedOut,
+    /// The command or its data was lost on the way.
+    Transport,
+    /// The command was not carried out (unit attention, not ready): ask again.
+    NotTried,
+}
+
+/// The state machine: [`Planner::next`] asks for one read, [`Planner::answer`] takes its outcome.
+#[derive(Debug)]
+pub struct Planner {
+    map: Extents<State>,
+    classes: Extents<Option<Class>>,
+    geometry: Geometry,
+    order: Order,
+    retries: u32,
+    phase: Phase,
+    pass: u32,
+    /// Where the pass stands: next LBA forwards, end of what is left backwards.
+    cursor: u32,
+    /// Sectors of the next command, and the most it may grow to.
+    command: u32,
+    ceiling: u32,
+    failures_in_a_row: u32,
+    transport_tries: u32,
+    /// The edge of a region that is being trimmed: its last sector comes next.
+    trim_back: bool,
+    /// A time-out made the pass leave sectors behind.
+    left_behind: bool,
+    asked: Option<Extent>,
+}
+
+impl Planner {
+    /// Plans what `map` lacks. `retries` is the number of passes over sectors that failed alone.
+    pub fn new(map: Extents<State>, geometry: Geometry, order: Order, retries: u32) -> Self {
+        let classes = Extents::new(map.len(), None);
+        let ceiling = geometry.longest.max(1);
+        let command = FIRST_COMMAND.min(ceiling);
+        Self {
+            map,
+            classes,
+            geometry,
+            order,
+            retries,
+            phase: Phase::Sweep,
+            pass: 1,
+            cursor: 0,
+            command,
+            ceiling,
+            failures_in_a_row: 0,
+            transport_tries: 0,
+            trim_back: false,
+            left_behind: false,
+            asked: None,
+        }
+    }
+
+    /// Goes on where an earlier run stood. Only the sweep cares: it must not run into the same damage from the front again.
+    pub fn resume(&mut self, from: Resume) {
+        if from.phase == Phase::Sweep && self.order == Order::EasyFirst && from.at <= self.map.len() {
+            (self.pass, self.cursor) = (from.pass.clamp(1, 2), from.at);
+        }
+    }
+
+    /// Tells what an earlier run knew of failed sectors.
+    pub fn recall(&mut self, damage: Extent, class: Class) {
+        self.classes.set(damage, Some(class));
+    }
+
+    /// The map of the disc.
+    pub fn map(&self) -> &Extents<State> {
+        &self.map
+    }
+
+    /// Why the sectors that are not finished could not be read.
+    pub fn classes(&self) -> &Extents<Option<Class>> {
+        &self.classes
+    }
+
+    /// Where the reading stands, for the mapfile and for people.
+    pub fn position(&self) -> Resume {
+        Resume { at: self.cursor.min(self.map.len()), phase: self.phase, pass: self.pass }
+    }
+
+    /// Sectors that a read may still change the state of.
+    pub fn left(&self) -> u32 {
+        self.map.count(State::NonTried) + self.map.count(State::NonTrimmed) + self.map.count(State::NonScraped)
+    }
+
+    /// Takes back sectors whose bytes were read but could not be stored.
+    pub fn forget(&mut self, extent: Extent) {
+        self.map.set(extent, State::NonTried);
+    }
+
+    /// The next read, or `None` when there is nothing left to do. The same read until it is answered.
+    pub fn next(&mut self) -> Option<Extent> {
+        if self.asked.is_none() {
+            self.asked = match self.order {
+                Order::InSequence => self.next_in_sequence(),
+                Order::EasyFirst => self.next_easy(),
+            };
+        }
+        self.asked
+    }
+
+    /// Takes the outcome of the read that [`Planner::next`] asked for.
+    pub fn answer(&mut self, outcome: Outcome) {
+        let Some(read) = self.asked.take() else { return };
+        if outcome != Outcome::Transport {
+            self.transport_tries = 0;
+        }
+        match outcome {
+            Outcome::NotTried => {}
+            Outcome::Read => self.read(read),
+            Outcome::Failed(class) => self.failed(read, class),
+            Outcome::TimedOut => self.timed_out(read),
+            Outcome::Transport => {
+                self.ceiling = (self.ceiling / 2).max(1);
+                self.command = (self.command / 2).max(1);
+                self.transport_tries += 1;
+                if self.transport_tries >= TRANSPORT_TRIES {
+                    self.transport_tries = 0;
+                    self.lost(read);
+                }
+            }
+        }
+    }
+
+    fn next_in_sequence(&mut self) -> Option<Extent> {
+        loop {
+            let run = self.map.run_at(self.cursor)?;
+            let rest = Extent::between(self.cursor, run.extent.end());
+            return Some(match run.value {
+                State::Bad | State::Finished => {
+                    self.cursor = rest.end();
+                    continue;
+                }
+                State::NonTried => self.in_phase(Phase::Sweep, self.long_command(rest)),
+                State::NonTrimmed => self.in_phase(Phase::Blocks, self.block_of(rest)),
+                State::NonScraped => self.in_phase(Phase::Sectors, Extent { count: 1, ..rest }),
+            });
+        }
+    }
+
+    fn in_phase(&mut self, phase: Phase, read: Extent) -> Extent {
+        self.phase = phase;
+        read
+    }
+
+    fn next_easy(&mut self) -> Option<Extent> {
+        loop {
+            let found = match (self.phase, self.pass) {
+                (Phase::Sweep, 1) => self.map.next_with(State::NonTried, self.cursor).map(|area| self.long_command(area)),
+                (Phase::Sweep, _) => self.map.last_with(State::NonTried, self.cursor).map(|area| self.long_command_at_end(area)),
+                (Phase::Blocks, _) => self.map.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
+                (Phase::Sectors, _) => self.next_sector(),
+                (Phase::Retry, _) => self.next_retry(),
+            };
+            if found.is_some() {
+                return found;
+            }
+            if !self.next_pass() {
+                return None;
+            }
+        }
+    }
+
+    /// Turns to the next pass or phase; false when all is done.
+    fn next_pass(&mut self) -> bool {
+        let again = std::mem::take(&mut self.left_behind);
+        self.trim_back = false;
+        (self.phase, self.pass) = match (self.phase, self.pass) {
+            (Phase::Sweep, 1) => (Phase::Sweep, 2),
+            // The sweep may have begun in the middle, resumed from a map that another program left.
+            (Phase::Sweep, _) if self.map.count(State::NonTried) > 0 => (Phase::Sweep, 1),
+            (Phase::Sweep, _) => (Phase::Blocks, 1),
+            (Phase::Blocks, pass) if again && self.map.count(State::NonTrimmed) > 0 => (Phase::Blocks, pass + 1),
+            (Phase::Blocks, _) => (Phase::Sectors, 1),
+            (Phase::Sectors, pass) if again && self.map.count(State::NonScraped) > 0 => (Phase::Sectors, pass + 1),
+            (Phase::Sectors, _) if self.retries > 0 => (Phase::Retry, 1),
+            (Phase::Retry, pass) if pass < self.retries => (Phase::Retry, pass + 1),
+            _ => return false,
+        };
+        self.cursor = if (self.phase, self.pass) == (Phase::Sweep, 2) { self.map.len() } else { 0 };
+        true
+    }
+
+    /// A bad sector that reading again may bring back.
+    fn next_retry(&self) -> Option<Extent> {
+        let mut from = self.cursor;
+        loop {
+            let area = self.map.next_with(State::Bad, from)?;
+            let class = self.classes.run_at(area.first)?;
+            if !class.value.is_some_and(Class::is_region) {
+                return Some(Extent { first: area.first, count: 1 });
+            }
+            from = class.extent.end().min(area.end());
+        }
+    }
+
+    /// A command of the present length at the front of `area`, ending at an ECC block's border if it can.
+    fn long_command(&self, area: Extent) -> Extent {
+        let end = area.first.saturating_add(self.command);
+        let aligned = end - end % self.geometry.block;
+        let end = if aligned > area.first { aligned } else { end };
+        Extent::between(area.first, end.min(area.end()).min(self.border_after(area.first)))
+    }
+
+    /// The same at the end of `area`.
+    fn long_command_at_end(&self, area: Extent) -> Extent {
+        let end = area.end();
+        let first = end.saturating_sub(self.command);
+        let aligned = first.next_multiple_of(self.geometry.block);
+        let first = if aligned < end { aligned } else { first };
+        Extent::between(first.max(area.first).max(self.border_before(end)), end)
+    }
+
+    /// The part of `area` in its first ECC block. Regions have larger grain: nothing in them can be brought back.
+    fn block_of(&self, area: Extent) -> Extent {
+        let grain = if self.is_region(area.first) { self.geometry.block.max(16) } else { self.geometry.block };
+        let end = (area.first - area.first % grain).saturating_add(grain);
+        Extent::between(area.first, end.min(area.end()).min(self.border_after(area.first)))
+    }
+
+    /// The first sector of the next area, or the last one of a region whose front edge is known.
+    fn next_sector(&mut self) -> Option<Extent> {
+        let area = self.map.next_with(State::NonScraped, self.cursor)?;
+        self.trim_back &= area.first == self.cursor;
+        let first = if self.trim_back { self.region_end(area) - 1 } else { area.first };
+        Some(Extent { first, count: 1 })
+    }
+
+    /// Where the region at the front of `area` ends.
+    fn region_end(&self, area: Extent) -> u32 {
+        self.classes.run_at(area.first).map_or(area.end(), |run| run.extent.end()).min(area.end())
+    }
+
+    fn is_region(&self, lba: u32) -> bool {
+        self.classes.get(lba).flatten().is_some_and(Class::is_region)
+    }
+
+    fn border_after(&self, lba: u32) -> u32 {
+        let borders = &self.geometry.borders;
+        borders.get(borders.partition_point(|border| *border <= lba)).copied().unwrap_or(u32::MAX)
+    }
+
+    fn border_before(&self, end: u32) -> u32 {
+        let borders = &self.geometry.borders;
+        borders.partition_point(|border| *border < end).checked_sub(1).and_then(|i| borders.get(i)).copied().unwrap_or(0)
+    }
+
+    fn read(&mut self, read: Extent) {
+        self.map.set(read, State::Finished);
+        self.classes.set(read, None);
+        self.failures_in_a_row = 0;
+        let grown = (self.command * 2).min(self.ceiling);
+        self.command = if grown > self.geometry.block { grown - grown % self.geometry.block } else { grown };
+        if !self.trim_back {
+            self.pass_over(read);
+        }
+    }
+
+    fn failed(&mut self, read: Extent, class: Class) {
+        self.classes.set(read, Some(class));
+        self.failures_in_a_row += 1;
+        self.command = FIRST_COMMAND.min(self.ceiling);
+        match self.phase {
+            Phase::Sweep if read.count == 1 => self.mark_command(read, State::Bad, self.skip()),
+            Phase::Sweep => self.mark_command(read, State::NonTrimmed, self.skip()),
+            Phase::Blocks if read.count == 1 => self.mark(read, State::Bad),
+            Phase::Blocks => self.mark(read, State::NonScraped),
+            Phase::Sectors if class.is_region() && self.order == Order::EasyFirst => self.trim(read),
+            Phase::Sectors | Phase::Retry => self.mark(read, State::Bad),
+        }
+    }
+
+    /// Each time-out takes the sectors one step down the ladder `?` `*` `/` `-`, so that a run that is resumed gets on, and
+    /// sends the pass far away.
+    fn timed_out(&mut self, read: Extent) {
+        self.classes.set(read, Some(Class::TimeOut));
+        self.command = FIRST_COMMAND.min(self.ceiling);
+        self.trim_back = false;
+        match self.phase {
+            Phase::Sweep => self.mark_command(read, State::NonTrimmed, self.longest_skip()),
+            Phase::Blocks => self.mark(read, State::NonScraped),
+            Phase::Sectors | Phase::Retry => self.mark(read, State::Bad),
+        }
+        if self.phase != Phase::Sweep && self.order == Order::EasyFirst {
+            self.cursor = self.cursor.saturating_add(self.longest_skip()).min(self.map.len());
+            self.left_behind = true;
+        }
+    }
+
+    /// Gives up a command that the transport lost again and again. A single sector keeps its state: the disc is not to blame.
+    fn lost(&mut self, read: Extent) {
+        self.classes.set(read, Some(Class::Transport));
+        match (self.phase, self.order) {
+            (Phase::Sweep, _) => self.mark_command(read, State::NonTrimmed, self.skip()),
+            (Phase::Blocks, _) => self.mark(read, State::NonScraped),
+            (_, Order::InSequence) => self.mark(read, State::Bad),
+            _ => {
+                self.trim_back = false;
+                self.pass_over(read);
+            }
+        }
+    }
+
+    fn mark(&mut self, read: Extent, state: State) {
+        self.map.set(read, state);
+        if !self.trim_back {
+            self.pass_over(read);
+        }
+    }
+
+    /// Moves the cursor behind a read.
+    fn pass_over(&mut self, read: Extent) {
+        if self.order == Order::EasyFirst {
+            self.cursor = if (self.phase, self.pass) == (Phase::Sweep, 2) { read.first } else { read.end() };
+        }
+    }
+
+    /// Marks a failed command of the sweep, and skips.
+    fn mark_command(&mut self, read: Extent, outcome: State, skip: u32) {
+        self.mark(read, outcome);
+        if self.order == Order::InSequence {
+            return;
+        }
+        if self.pass == 1 {
+            self.cursor = read.end().saturating_add(skip).next_multiple_of(self.geometry.block).min(self.map.len());
+        } else if let Some(rest) = self.map.last_with(State::NonTried, read.first).filter(|rest| rest.end() == read.first) {
+            self.map.set(rest, State::NonTrimmed);
+            self.classes.set(rest, self.classes.get(read.first).flatten());
+        }
+    }
+
+    /// A region's edge was found. After the front edge comes the back edge; between the two nothing is read.
+    fn trim(&mut self, read: Extent) {
+        if !self.trim_back {
+            self.map.set(read, State::Bad);
+            self.cursor = read.end();
+            self.trim_back = self.is_region(self.cursor) && self.map.get(self.cursor) == Some(State::NonScraped);
+            return;
+        }
+        self.trim_back = false;
+        self.map.set(Extent::between(self.cursor, read.end()), State::Bad);
+        self.cursor = read.end();
+    }
+
+    /// Sectors to skip after a failed command: 64 KiB, doubled at each further failure.
+    fn skip(&self) -> u32 {
+        (FIRST_COMMAND << self.failures_in_a_row.saturating_sub(1).min(20)).min(self.longest_skip())
+    }
+
+    fn longest_skip(&self) -> u32 {
+        (self.map.len() / LONGEST_SKIP_SHARE).max(FIRST_COMMAND)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{HashMap, HashSet};
+
+    /// A disc that only answers.
+    #[derive(Debug, Clone, Default)]
+    struct Disc {
+        sectors: u32,
+        block: u32,
+        dead: HashSet<u32>,
+        region: HashSet<u32>,
+        /// Reads over such a sector time out so many times.
+        hanging: HashMap<u32, u32>,
+        failed_alone: HashMap<u32, u32>,
+        failing_reads: u32,
+    }
+
+    impl Disc {
+        fn answer(&mut self, read: Extent) -> Outcome {
+            let mut lbas = read.first..read.end();
+            if let Some(lba) = lbas.clone().find(|lba| self.hanging.get(lba).is_some_and(|times| *times > 0)) {
+                self.hanging.entry(lba).and_modify(|times| *times -= 1);
+                return Outcome::TimedOut;
+            }
+            let Some(bad) = lbas.find(|lba| self.dead.contains(lba) || self.region.contains(lba)) else { return Outcome::Read };
+            self.failing_reads += 1;
+            if read.count == 1 {
+                *self.failed_alone.entry(bad).or_default() += 1;
+            }
+            Outcome::Failed(if self.region.contains(&bad) { Class::OffTrack } else { Class::Medium })
+        }
+
+        fn geometry(&self) -> Geometry {
+            let borders = if self.block == 1 { vec![self.sectors - 2] } else { Vec::new() };
+            Geometry { block: self.block, borders, longest: 256 }
+        }
+
+        fn planner(&self, map: Extents<State>) -> Planner {
+            Planner::new(map, self.geometry(), Order::EasyFirst, 0)
+        }
+    }
+
+    fn finish(planner: &mut Planner, disc: &mut Disc) {
+        let most = 40 * disc.sectors + 1000;
+        for step in 0.. {
+            assert!(step < most, "it does not end");
+            let Some(read) = planner.next() else { return };
+            assert!(read.count > 0 && read.end() <= disc.sectors, "{read:?}");
+            planner.answer(disc.answer(read));
+        }
+    }
+
+    fn run_of(lbas: impl IntoIterator<Item = (u32, u32)>, sectors: u32) -> HashSet<u32> {
+        lbas.into_iter().flat_map(|(first, count)| first..(first + count).min(sectors)).collect()
+    }
+
+    prop_compose! {
+        fn discs()(sectors in 100u32..6000, block in prop_oneof![Just(1u32), Just(16), Just(32)])
+            (sectors in Just(sectors), block in Just(block),
+             dead in proptest::collection::vec((0..sectors, 1u32..200), 0..8),
+             region in proptest::collection::vec((0..sectors, 1u32..400), 0..3)) -> Disc {
+            let mut dead = run_of(dead, sectors);
+            let region = run_of(region, sectors);
+            dead.retain(|lba| !region.contains(lba));
+            Disc { sectors, block, dead, region, ..Disc::default() }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+
+        #[test]
+        fn every_readable_sector_is_read_and_every_dead_one_is_asked_alone_once(mut disc in discs()) {
+            disc.region.clear();
+            let mut planner = disc.planner(Extents::new(disc.sectors, State::NonTried));
+            finish(&mut planner, &mut disc);
+            for lba in 0..disc.sectors {
+                let expected = if disc.dead.contains(&lba) { State::Bad } else { State::Finished };
+                prop_assert_eq!(planner.map().get(lba), Some(expected), "LBA {}", lba);
+                prop_assert_eq!(disc.failed_alone.get(&lba).copied().unwrap_or(0), u32::from(disc.dead.contains(&lba)));
+            }
+        }
+
+        #[test]
+        fn regions_cost_their_edges_and_nothing_else_is_lost(mut disc in discs()) {
+            let mut planner = disc.planner(Extents::new(disc.sectors, State::NonTried));
+            finish(&mut planner, &mut disc);
+            for lba in 0..disc.sectors {
+                let state = planner.map().get(lba);
+                if disc.dead.contains(&lba) || disc.region.contains(&lba) {
+                    prop_assert_eq!(state, Some(State::Bad));
+                    prop_assert!(planner.classes().get(lba).flatten().is_some());
+                } else if state != Some(State::Finished) {
+                    // Readable sectors enclosed by a region in one ECC block can't be told from it.
+                    let near = |lba: u32| disc.region.contains(&lba) || disc.dead.contains(&lba);
+                    prop_assert!((lba.saturating_sub(512)..lba).any(near) && (lba..lba + 512).any(near), "LBA {} lost", lba);
+                }
+            }
+        }
+
+        #[test]
+        fn stopped_anywhere_and_resumed_it_ends_in_the_same_map(mut disc in discs(), stops in proptest::collection::vec(1u32..300, 0..12)) {
+            disc.region.clear();
+            let mut undisturbed = disc.planner(Extents::new(disc.sectors, State::NonTried));
+            finish(&mut undisturbed, &mut disc.clone());
+            let (mut map, mut from) = (Extents::new(disc.sectors, State::NonTried), Resume { at: 0, phase: Phase::Sweep, pass: 1 });
+            for stop in stops {
+                let mut planner = disc.planner(map);
+                planner.resume(from);
+                for _ in 0..stop {
+                    let Some(read) = planner.next() else { break };
+                    planner.answer(disc.answer(read));
+                }
+                (map, from) = (planner.map().clone(), planner.position());
+            }
+            let mut planner = disc.planner(map);
+            planner.resume(from);
+            finish(&mut planner, &mut disc);
+            prop_assert_eq!(planner.map(), undisturbed.map());
+        }
+
+        #[test]
+        fn in_sequence_each_sector_is_settled_before_the_next(mut disc in discs()) {
+            let mut planner = Planner::new(Extents::new(disc.sectors, State::NonTried), disc.geometry(), Order::InSequence, 0);
+            let mut settled = 0;
+            while let Some(read) = planner.next() {
+                prop_assert_eq!(read.first, settled);
+                planner.answer(disc.answer(read));
+                while planner.map().get(settled).is_some_and(|state| state >= State::Bad) {
+                    settled += 1;
+                }
+            }
+            prop_assert_eq!(settled, disc.sectors);
+        }
+
+        #[test]
+        fn time_outs_that_pass_lose_nothing(mut disc in discs(), hangs in proptest::collection::vec((0u32..6000, 1u32..2), 0..5)) {
+            disc.dead.clear();
+            disc.region.clear();
+            disc.hanging = hangs.into_iter().collect();
+            let mut planner = disc.planner(Extents::new(disc.sectors, State::NonTried));
+            finish(&mut planner, &mut disc);
+            prop_assert_eq!(planner.map().count(State::Finished), disc.sectors);
+        }
+    }
+
+    #[test]
+    fn a_long_scratch_costs_few_failing_reads_besides_its_own_sectors() {
+        // Splitting each failed 64 KiB command at once would fail 126 times besides the dead sectors (and, on a DVD, blocks).
+        for (block, blocks) in [(1, 0), (16, 250), (32, 125)] {
+            let mut disc = Disc { sectors: 60_000, block, dead: (20_000..24_000).collect(), ..Disc::default() };
+            let mut planner = disc.planner(Extents::new(disc.sectors, State::NonTried));
+            finish(&mut planner, &mut disc);
+            let besides = disc.failing_reads - 4000 - blocks;
+            assert!(besides <= 20, "{besides} with blocks of {block}");
+        }
+    }
+
+    #[test]
+    fn lost_commands_get_shorter_and_blame_no_sector() {
+        let mut planner = Disc { sectors: 1000, block: 1, ..Disc::default() }.planner(Extents::new(1000, State::NonTried));
+        let lengths: Vec<u32> = (0..3)
+            .map(|_| {
+                let read = planner.next().unwrap();
+                planner.answer(Outcome::Transport);
+                read.count
+            })
+            .collect();
+        assert_eq!(lengths, [32, 16, 8]);
+        while planner.next().is_some() {
+            planner.answer(Outcome::Transport);
+        }
+        assert_eq!((planner.map().count(State::Bad), planner.left()), (0, 1000));
+    }
+
+    #[test]
+    fn retries_ask_again_as_often_as_told() {
+        let mut disc =
+            Disc { sectors: 500, block: 1, dead: HashSet::from([77]), region: HashSet::from([300, 301]), ..Disc::default() };
+        let mut planner = Planner::new(Extents::new(500, State::NonTried), disc.geometry(), Order::EasyFirst, 3);
+        finish(&mut planner, &mut disc);
+        assert_eq!(disc.failed_alone, HashMap::from([(77, 4), (300, 1), (301, 1)]));
+    }
+}

@@ -1,0 +1,45 @@
+//! Every number that decides how a disc is read, with its reason.
+
+use std::time::Duration;
+
+/// Bytes of a sector as we read it (user data of a CD-ROM Mode 1 sector, and of every DVD and BD sector).
+pub const SECTOR: usize = 2048;
+
+/// Sectors of the first commands, 64 KiB: bridges exist that corrupt or hang above it, and all tools in wide use stay there.
+pub const FIRST_COMMAND: u32 = 32;
+
+/// Sectors of the longest command, 512 KiB: beyond it nothing is gained, and a failed command would cover more of the disc.
+pub const LONGEST_COMMAND: u32 = 256;
+
+/// Limit of the first read: 30 s are normal after insertion (spin-up, calibration).
+pub const FIRST_LIMIT: Duration = Duration::from_secs(60);
+
+/// Limit of every later read. A dead sector costs 1 to 30 s inside the drive; a shorter limit makes the kernel reset a drive that works.
+pub const READ_LIMIT: Duration = Duration::from_secs(45);
+
+/// Limit of commands that move no disc.
+pub const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a drive may be becoming ready (02/04/01), after insertion as well as after a reset in mid-run.
+pub const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Reads that may time out in a row before the run stops: the drive needs a power cycle then.
+pub const TIME_OUTS_IN_A_ROW: u32 = 3;
+
+/// Tries of a command that failed between host and drive.
+pub const TRANSPORT_TRIES: u32 = 3;
+
+/// Commands that may fail in a row between host and drive before the run stops: it is the cable or the bridge, not the disc.
+pub const TRANSPORT_FAILURES_IN_A_ROW: u32 = 10;
+
+/// Reads that may be interrupted in a row (unit attention, busy, not ready) before the run stops.
+pub const INTERRUPTIONS_IN_A_ROW: u32 = 10;
+
+/// The longest skip after failed commands, as a share of the disc: GNU ddrescue's 1 %.
+pub const LONGEST_SKIP_SHARE: u32 = 100;
+
+/// The two blocks that a drive adds to a CD track written track-at-once, and that can't be read (MMC-6, READ CAPACITY; libburn's mmc.c).
+pub const RUN_OUT: u32 = 2;
+
+/// How often image and map are flushed to disk: what a power cut may cost.
+pub const SAVE_EVERY: Duration = Duration::from_secs(15);
