@@ -1,0 +1,11 @@
+//! One disc as the program sees it: what lies where on it ([`Layout`]), and whether it is the same one ([`Identity`]).
+
+mod facts;
+mod identity;
+mod layout;
+mod region;
+
+pub use facts::Facts;
+pub use identity::{Identity, Sameness, SystemArea};
+pub use layout::{Candidate, Layout, Refusal, SizeDecision, Track, TrackKind};
+pub use region::{Region, RegionClass};

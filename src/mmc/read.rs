@@ -1,0 +1,103 @@
+//! Reading sectors, and the judgement on whether they came.
+
+use std::time::Duration;
+
+use crate::rescue::policy::SECTOR;
+use crate::rescue::{Class, Extent};
+use crate::scsi::{Cdb, Data, Ending, Sense, TransportError};
+
+use super::Drive;
+
+/// How one read ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadEnd {
+    /// Every sector is in the buffer.
+    Good,
+    /// Every sector is in the buffer, and the drive says that it took effort.
+    Recovered(Sense),
+    /// The drive can't read it.
+    Failed(Class, Option<Sense>),
+    /// The drive did not answer in time.
+    TimedOut,
+    /// Lost between drive and computer; what was seen.
+    Transport(String),
+    /// Not carried out, for a reason that has nothing to do with these sectors.
+    Interrupted(Interruption),
+    /// The drive is gone from the bus.
+    Gone,
+    /// The drive does not know the command.
+    Unsupported(Sense),
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// 06/28: the disc may be another one.
+    MediumMayHaveChanged,
+    /// 06/29, 06/2A and other unit attentions: settings are lost.
+    Reset(Sense),
+    /// 02/04, 02/06, …: wait.
+    NotReady(Sense),
+    /// 02/3A: no disc.
+    NoDisc(Sense),
+    /// BUSY, or a report about an earlier command: ask again.
+    Busy,
+}
+
+impl Drive {
+    /// Reads `extent` with one READ(10) into the front of `buffer`, which must hold it. At most 65,535 sectors.
+    ///
+    /// The buffer is poisoned first: a read counts as good only if every status field says so, no byte is missing, and no
+    /// sector still ends in poison. Time-outs leave SCSI status GOOD, residual 0, and the buffer as it was.
+    pub fn read(&mut self, extent: Extent, buffer: &mut [u8], limit: Duration) -> ReadEnd {
+        let length = extent.count as usize * SECTOR;
+        let (Ok(count), Some(buffer)) = (u16::try_from(extent.count), buffer.get_mut(..length)) else {
+            return ReadEnd::Transport(format!("a read of {} sectors is more than its buffer holds", extent.count));
+        };
+        let poison = self.next_poison();
+        buffer.chunks_exact_mut(poison.len()).for_each(|chunk| chunk.copy_from_slice(&poison));
+        let completion = match self.execute(&Cdb::read_10(extent.first, count), Data::In(buffer), limit) {
+            Ok(completion) => completion,
+            Err(TransportError::Gone) => return ReadEnd::Gone,
+            Err(error) => return ReadEnd::Transport(error.to_string()),
+        };
+        let arrived = |sector: &[u8]| !sector.ends_with(&poison);
+        match completion.ending() {
+            Ending::Good if completion.is_short() => ReadEnd::Transport(format!("{} bytes are missing", completion.residual)),
+            Ending::Good if !buffer.chunks_exact(SECTOR).all(arrived) => {
+                ReadEnd::Transport("the drive reported success and sent no data".into())
+            }
+            Ending::Good => ReadEnd::Good,
+            // Kernels and bridges put zeros in place of data when a CHECK CONDITION comes with it: zeros prove nothing here.
+            Ending::Check(sense) if sense.key == 1 && !sense.deferred => {
+                let sent = |sector: &[u8]| arrived(sector) && sector.iter().any(|byte| *byte != 0);
+                match !completion.is_short() && buffer.chunks_exact(SECTOR).all(sent) {
+                    true => ReadEnd::Recovered(sense),
+                    false => ReadEnd::Failed(Class::Medium, Some(sense)),
+                }
+            }
+            Ending::Check(sense) => judge(sense),
+            Ending::TimedOut => ReadEnd::TimedOut,
+            Ending::Busy => ReadEnd::Interrupted(Interruption::Busy),
+            Ending::Lost => ReadEnd::Gone,
+            Ending::Transport => ReadEnd::Transport(format!(
+                "status {:02x}, host {:02x}, driver {:02x}",
+                completion.status, completion.host_status, completion.driver_status
+            )),
+        }
+    }
+}
+
+/// What a sense report means for a read. Codes after MMC-6 annex F and what drives were seen to send.
+fn judge(sense: Sense) -> ReadEnd {
+    match (sense.key, sense.asc) {
+        _ if sense.deferred => ReadEnd::Interrupted(Interruption::Busy),
+        (2, 0x3a) => ReadEnd::Interrupted(Interruption::NoDisc(sense)),
+        (2, 0x30) => ReadEnd::Failed(Class::Other, Some(sense)),
+        (2, _) => ReadEnd::Interrupted(Interruption::NotReady(sense)),
+        (6, 0x28) => ReadEnd::Interrupted(Interruption::MediumMayHaveChanged),
+        (6, _) => ReadEnd::Interrupted(Interruption::Reset(sense)),
+        (5, 0x20 | 0x24) => ReadEnd::Unsupported(sense),
+        _ => ReadEnd::Failed(Class::of(&sense), Some(sense)),
+    }
+}
