@@ -1,7 +1,12 @@
 //! discsmith copies discs and sticks, and proves the copy.
 
 pub mod disc;
+pub mod event;
 pub mod image;
+pub mod medium;
 pub mod mmc;
+pub mod pipeline;
 pub mod rescue;
 pub mod scsi;
+pub mod status;
+pub mod trust;

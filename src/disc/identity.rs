@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::mmc::Family;
 use crate::rescue::policy::{RUN_OUT, SECTOR};
+use crate::trust::hex;
 
 use super::{Layout, Track};
 
@@ -92,11 +93,6 @@ impl Sameness {
             _ => Self::CantTell,
         }
     }
-}
-
-/// Bytes in lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 mod facts;
 mod identity;
 mod layout;
+mod record;
 mod region;
 
 pub use facts::Facts;
 pub use identity::{Identity, Sameness, SystemArea};
 pub use layout::{Candidate, Layout, Refusal, SizeDecision, Track, TrackKind};
+pub use record::{Damage, DriveName, Record, RunRecord, SensedExtent};
 pub use region::{Region, RegionClass};

@@ -1,0 +1,85 @@
+//! The record beside an image: `out.iso.json` (docs/formats.md).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::rescue::{Class, Extent};
+
+use super::{Identity, Region, SizeDecision};
+
+/// All that is known of an image, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Version of this layout.
+    pub format: u32,
+    /// Which disc it is.
+    pub disc: Identity,
+    /// How long it is, and why.
+    pub size: SizeDecision,
+    /// What is zero by definition.
+    pub regions: Vec<Region>,
+    /// What could not be read.
+    pub damage: Vec<Damage>,
+    /// Digests by algorithm, once the image is finished.
+    pub digests: BTreeMap<String, String>,
+    /// Each run of the program, the first one first.
+    pub runs: Vec<RunRecord>,
+}
+
+/// A run of sectors that could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Damage {
+    /// Where.
+    #[serde(flatten)]
+    pub extent: Extent,
+    /// Why.
+    pub class: Class,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Name and version of the program.
+    pub program: String,
+    /// The drive that was read with.
+    pub drive: DriveName,
+    /// The options that were given.
+    pub options: Vec<String>,
+    /// Begin, UTC (RFC 3339).
+    pub start: String,
+    /// End; `None` while the run goes on, and for ever when it was killed.
+    pub end: Option<String>,
+    /// Exit status.
+    pub status: Option<u8>,
+    /// Sectors that this run read: where they come from.
+    pub read: Vec<Extent>,
+    /// What the drive said of sectors that it could not read.
+    pub sense: Vec<SensedExtent>,
+}
+
+/// Who a drive is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs)] // names as in INQUIRY
+pub struct DriveName {
+    pub node: String,
+    pub vendor: String,
+    pub product: String,
+    pub firmware: String,
+    pub serial: Option<String>,
+}
+
+/// Sectors with one sense.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SensedExtent {
+    /// Where.
+    #[serde(flatten)]
+    pub extent: Extent,
+    /// Key, ASC and ASCQ in hex, e.g. `3/11/05`.
+    pub sense: String,
+}
+
+impl Record {
+    /// Version that this program writes.
+    pub const FORMAT: u32 = 1;
+}
