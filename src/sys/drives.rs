@@ -18,6 +18,8 @@ pub struct Found {
     pub number: DeviceNumber,
     /// The same drive's `/dev/sgN`, when the sg module is loaded.
     pub sg: Option<PathBuf>,
+    /// The number of `sg`.
+    pub sg_number: Option<DeviceNumber>,
     /// A name that stays, `/dev/disk/by-id/…`.
     pub by_id: Option<PathBuf>,
     /// Vendor, from INQUIRY.
@@ -47,11 +49,13 @@ impl Sysfs {
         name.strip_prefix("sr")?.parse::<u32>().ok()?;
         let block = self.path("block").join(name);
         let device = fs::canonicalize(block.join("device")).ok()?;
+        let sg = names(&device.join("scsi_generic")).into_iter().next();
         let attribute = |name: &str| text(&device.join(name)).unwrap_or_default();
         Some(Found {
             node: self.node(name),
             number: text(&block.join("dev"))?.parse().ok()?,
-            sg: names(&device.join("scsi_generic")).first().map(|sg| self.node(sg)),
+            sg_number: sg.as_ref().and_then(|sg| text(&device.join("scsi_generic").join(sg).join("dev"))?.parse().ok()),
+            sg: sg.map(|sg| self.node(&sg)),
             by_id: by_id(&self.node("disk/by-id"), name),
             vendor: attribute("vendor"),
             model: attribute("model"),
@@ -64,15 +68,14 @@ impl Sysfs {
 }
 
 impl Found {
-    /// True when `other` is this drive, perhaps under another node: same make, and the same serial number; without serial numbers,
-    /// plugged in at the same place.
+    /// True when `other` is this drive, perhaps under another node: same make, and the same serial number; where one of them tells
+    /// none, plugged in at the same place.
     pub fn is_same_drive(&self, other: &Self) -> bool {
         let same_make = self.vendor == other.vendor && self.model == other.model;
         same_make
             && match (&self.serial, &other.serial) {
                 (Some(ours), Some(theirs)) => ours == theirs,
-                (None, None) => self.seat == other.seat,
-                _ => false,
+                _ => self.is_same_seat(other),
             }
     }
 
@@ -200,7 +203,8 @@ mod tests {
         let [sata, usb, ten] = &drives[..] else { panic!("{drives:?}") };
         assert_eq!((&*sata.vendor, &*sata.model, &*sata.revision), ("HL-DT-ST", "DVDRAM GH24NSD1", "1.00"));
         assert_eq!((sata.serial.as_deref(), sata.sg.clone(), sata.by_id.clone()), (Some("K1A2B3"), Some(dev("sg2")), None));
-        assert_eq!((usb.serial.as_deref(), usb.sg.clone()), (Some("00A1"), None));
+        assert_eq!(sata.sg_number, Some(DeviceNumber { major: 21, minor: 2 }));
+        assert_eq!((usb.serial.as_deref(), usb.sg.clone(), usb.sg_number), (Some("00A1"), None, None));
         assert_eq!(usb.by_id, Some(dev("disk/by-id/usb-HL-DT-ST_BD-RE_00A1-0:0")));
         assert_eq!((ten.serial.as_deref(), ten.longest), (None, Some(512 * 1024)));
     }
@@ -246,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn only_sg_nodes_of_scsi_devices_have_a_type() {
+    fn the_type_of_a_generic_node_is_that_of_its_device() {
         let machine = Machine::new();
         machine.plug(SATA, 0, "DVD");
         let sg = machine.0.path().join("sys").join(SATA).join("scsi_generic/sg4");
@@ -254,7 +258,7 @@ mod tests {
         symlink("../..", sg.join("device")).unwrap();
         symlink(&sg, machine.0.path().join("sys/dev/char/21:4")).unwrap();
         let number = |minor| DeviceNumber { major: 21, minor };
-        assert_eq!(machine.sysfs().character_device(number(4)), Some(("sg4".to_owned(), Some(5))));
-        assert_eq!(machine.sysfs().character_device(number(5)), None);
+        assert_eq!(machine.sysfs().scsi_type(number(4)), Some(5));
+        assert_eq!(machine.sysfs().scsi_type(number(5)), None);
     }
 }

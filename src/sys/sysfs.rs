@@ -35,11 +35,10 @@ impl Sysfs {
         self.root.join(below)
     }
 
-    /// Kernel name of a character device, e.g. `sg1`, and its SCSI device type (5: optical), which only SCSI devices have.
-    pub fn character_device(&self, number: DeviceNumber) -> Option<(String, Option<u8>)> {
-        let link = self.path(&format!("dev/char/{}:{}", number.major, number.minor));
-        let name = fs::canonicalize(&link).ok()?.file_name()?.to_str()?.to_owned();
-        Some((name, text(&link.join("device/type")).and_then(|kind| kind.parse().ok())))
+    /// SCSI device type of the `/dev/sgN` with this number; 5 is optical. `None` when there is no such device.
+    pub fn scsi_type(&self, number: DeviceNumber) -> Option<u8> {
+        let device = self.path(&format!("dev/char/{}:{}/device/type", number.major, number.minor));
+        text(&device)?.parse().ok()
     }
 }
 
