@@ -220,6 +220,10 @@ impl Place {
 
     fn open(&self, sharing: Sharing) -> io::Result<(SgDevice, Access)> {
         let (node, access) = open_node(&self.node, self.kind, sharing)?;
+        if !self.kind.is_of(&node.metadata()?) {
+            // Between looking and opening, the name went to another device.
+            return Err(io::Error::from_raw_os_error(libc::ENXIO));
+        }
         let sibling = match (self.kind, &self.drive) {
             (Kind::Sg(_), Some(drive)) if sharing == Sharing::Exclusive => {
                 match open_node(&drive.node, Kind::Sr(drive.number), sharing) {

@@ -26,12 +26,12 @@ impl Sysfs {
     }
 
     /// The node that udev gives the device `name`.
-    pub fn node(&self, name: &str) -> PathBuf {
+    pub(super) fn node(&self, name: &str) -> PathBuf {
         self.nodes.join(name)
     }
 
     /// A path below the root.
-    pub fn path(&self, below: &str) -> PathBuf {
+    pub(super) fn path(&self, below: &str) -> PathBuf {
         self.root.join(below)
     }
 
