@@ -9,4 +9,5 @@ pub mod pipeline;
 pub mod rescue;
 pub mod scsi;
 pub mod status;
+pub mod sys;
 pub mod trust;

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use crate::rescue::Extent;
 use crate::rescue::policy::SECTOR;
+use crate::sys::Buffer;
 use crate::trust::Sums;
 
 /// Digests of the first sectors of an image.
@@ -17,13 +18,13 @@ pub struct Hashed {
 /// What the writer hands on.
 pub(super) enum Written {
     /// Sectors, and the buffer to give back.
-    Sectors(Extent, Vec<u8>),
+    Sectors(Extent, Buffer),
     /// Sectors that are zero by definition.
     Zeros(Extent),
 }
 
 /// Takes sectors until the writer is done. Sectors that come early wait for a later pass over the file: only the prefix counts.
-pub(super) fn run(mut hashed: Hashed, written: &Receiver<Written>, free: &Sender<Vec<u8>>) -> Hashed {
+pub(super) fn run(mut hashed: Hashed, written: &Receiver<Written>, free: &Sender<Buffer>) -> Hashed {
     const ZEROS: [u8; 64 * SECTOR] = [0; 64 * SECTOR];
     for part in written {
         match part {

@@ -8,6 +8,7 @@ use std::thread::{Builder, JoinHandle};
 use crate::medium::{Output, OutputKind};
 use crate::rescue::Extent;
 use crate::rescue::policy::{LONGEST_COMMAND, SECTOR};
+use crate::sys::Buffer;
 
 use super::hasher::{self, Hashed, Written};
 
@@ -17,7 +18,7 @@ const BUFFERS: usize = 24;
 /// Writes what it is given, and computes digests of it.
 pub struct Pipeline {
     parts: SyncSender<Part>,
-    free: Receiver<Vec<u8>>,
+    free: Receiver<Buffer>,
     failure: Shared,
     writer: JoinHandle<Vec<Extent>>,
     hasher: JoinHandle<Hashed>,
@@ -52,7 +53,7 @@ pub struct Ended {
 type Save = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 enum Part {
-    Sectors(Extent, Vec<u8>),
+    Sectors(Extent, Buffer),
     Zeros(Extent),
     Save(Save),
 }
@@ -65,7 +66,7 @@ impl Pipeline {
         let (give_back, free) = channel();
         for _ in 0..BUFFERS {
             // The receiver lives in this very function.
-            let _ = give_back.send(vec![0; LONGEST_COMMAND as usize * SECTOR]);
+            let _ = give_back.send(Buffer::new(LONGEST_COMMAND as usize * SECTOR));
         }
         let failure = Arc::new(Mutex::new(None));
         let writer =
@@ -80,12 +81,12 @@ impl Pipeline {
     }
 
     /// A buffer of the longest command's size. Waits when all are in flight.
-    pub fn buffer(&self) -> Vec<u8> {
-        self.free.recv().unwrap_or_else(|_| vec![0; LONGEST_COMMAND as usize * SECTOR])
+    pub fn buffer(&self) -> Buffer {
+        self.free.recv().unwrap_or_else(|_| Buffer::new(LONGEST_COMMAND as usize * SECTOR))
     }
 
     /// Hands sectors over; they lie at the front of `buffer`.
-    pub fn write(&self, extent: Extent, buffer: Vec<u8>) {
+    pub fn write(&self, extent: Extent, buffer: Buffer) {
         self.send(Part::Sectors(extent, buffer));
     }
 
@@ -123,7 +124,7 @@ struct Writer {
     output: Arc<Output>,
     failure: Shared,
     to_hasher: Sender<Written>,
-    give_back: Sender<Vec<u8>>,
+    give_back: Sender<Buffer>,
     unwritten: Vec<Extent>,
 }
 

@@ -1,10 +1,13 @@
 //! What any SCSI device understands: commands go out, completions come back.
 //!
 //! [`Cdb`] is a command, [`Data`] its buffer, [`Completion`] every status field that came back, and [`Completion::ending`] the
-//! one place that decides whether a command was good. [`Transport`] sends commands, [`Port`] is where a drive is attached.
+//! one place that decides whether a command was good. [`Transport`] sends commands, [`Port`] is where a drive is attached;
+//! [`linux::SgPort`] is the one for drives of this machine.
 
 pub mod cdb;
 mod completion;
+mod device;
+pub mod linux;
 mod sense;
 mod transport;
 
