@@ -157,6 +157,13 @@ mod tests {
         }
     }
 
+    impl Drop for Listener {
+        fn drop(&mut self) {
+            // Only a failed test leaves it running.
+            let _ = self.child.kill();
+        }
+    }
+
     #[test]
     fn the_first_signal_is_heard_and_the_second_ends_at_once() {
         let mut listener = Listener::start("", "wait");
