@@ -173,6 +173,28 @@ pub struct JobResult {
     pub elapsed: u64,
 }
 
+impl JobResult {
+    /// A job that ended so before it did anything.
+    pub fn new(status: Status) -> Self {
+        Self {
+            status,
+            reasons: Vec::new(),
+            image: None,
+            map: None,
+            sectors: 0,
+            good: 0,
+            bad: 0,
+            unread: 0,
+            damage: Vec::new(),
+            whole: false,
+            digests: BTreeMap::new(),
+            commands: 0,
+            failed_reads: 0,
+            elapsed: 0,
+        }
+    }
+}
+
 impl Event {
     /// A sentence for everybody.
     pub fn notice(text: impl Into<String>) -> Self {

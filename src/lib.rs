@@ -3,6 +3,7 @@
 pub mod disc;
 pub mod event;
 pub mod image;
+pub mod jobs;
 pub mod medium;
 pub mod mmc;
 pub mod pipeline;

@@ -135,24 +135,14 @@ impl Layout {
 
     /// What the planner needs to know. `longest`: sectors of the longest read.
     pub fn geometry(&self, longest: u32) -> Geometry {
-        let tails = self.data_ends().into_iter().filter_map(|end| end.checked_sub(RUN_OUT));
+        let data = cd_data_tracks(self.kind(), &self.tracks, self.size.sectors);
+        let tails = data.into_iter().filter_map(|track| track.end().checked_sub(RUN_OUT));
         let starts = self.tracks.iter().map(|track| track.extent.first);
         let edges = self.regions.iter().flat_map(|region| [region.extent.first, region.extent.end()]);
         let mut borders: Vec<u32> = tails.chain(starts).chain(edges).filter(|lba| (1..self.size.sectors).contains(lba)).collect();
         borders.sort_unstable();
         borders.dedup();
         Geometry { block: self.family().block(), borders, longest }
-    }
-
-    /// Where CD data tracks end: the two blocks before may be run-out.
-    pub fn data_ends(&self) -> Vec<u32> {
-        if self.profile.map(Profile::family) != Some(Family::Cd) {
-            return Vec::new();
-        }
-        let ends = self.tracks.iter().filter(|track| track.kind == TrackKind::Data).map(|track| track.extent.end());
-        let mut ends: Vec<u32> = ends.filter(|end| *end < self.size.sectors).chain([self.size.sectors]).collect();
-        ends.dedup();
-        ends
     }
 
     /// The two lengths that the sources disagree about, the one chosen and the other: sectors in between are worth a look.
@@ -175,6 +165,18 @@ impl Layout {
         }
         self.regions = regions(&self.tracks, sectors);
     }
+}
+
+/// The data tracks of a CD, cut to an image of so many sectors: each may end with two run-out blocks. Other discs have none.
+pub fn cd_data_tracks(kind: &str, tracks: &[Track], sectors: u32) -> Vec<Extent> {
+    if !kind.starts_with("cd-") {
+        return Vec::new();
+    }
+    if tracks.is_empty() {
+        return vec![Extent { first: 0, count: sectors }];
+    }
+    let data = tracks.iter().filter(|track| track.kind == TrackKind::Data && track.extent.first < sectors);
+    data.map(|track| Extent::between(track.extent.first, track.extent.end().min(sectors))).collect()
 }
 
 /// The tracks: READ TRACK INFORMATION knows most, the table of contents of a CD is the next best.

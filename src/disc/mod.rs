@@ -8,6 +8,6 @@ mod region;
 
 pub use facts::Facts;
 pub use identity::{Identity, Sameness, SystemArea};
-pub use layout::{Candidate, Layout, Refusal, SizeDecision, Track, TrackKind};
+pub use layout::{Candidate, Layout, Refusal, SizeDecision, Track, TrackKind, cd_data_tracks};
 pub use record::{Damage, DriveName, Record, RunRecord, SensedExtent};
 pub use region::{Region, RegionClass};

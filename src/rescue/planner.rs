@@ -123,6 +123,11 @@ impl Planner {
         }
     }
 
+    /// A planner of a disc that has nothing left to read: it keeps map and classes.
+    pub fn settled(map: Extents<State>) -> Self {
+        Self::new(map, Geometry { block: 1, borders: Vec::new(), longest: 1 }, Order::EasyFirst, 0)
+    }
+
     /// Goes on where an earlier run stood. Only the sweep cares: it must not run into the same damage from the front again.
     pub fn resume(&mut self, from: Resume) {
         if from.phase == Phase::Sweep && self.order == Order::EasyFirst && from.at <= self.map.len() {
@@ -158,6 +163,18 @@ impl Planner {
     /// Takes back sectors whose bytes were read but could not be stored.
     pub fn forget(&mut self, extent: Extent) {
         self.map.set(extent, State::NonTried);
+    }
+
+    /// Takes sectors out of the reckoning: they are zero by definition.
+    pub fn define_as_zero(&mut self, extent: Extent) {
+        self.map.set(extent, State::Finished);
+        self.classes.set(extent, None);
+    }
+
+    /// Shortens the disc to `len` sectors.
+    pub fn truncate(&mut self, len: u32) {
+        self.map.truncate(len);
+        self.classes.truncate(len);
     }
 
     /// The next read, or `None` when there is nothing left to do. The same read until it is answered.

@@ -8,6 +8,8 @@ pub mod cdb;
 mod completion;
 mod device;
 pub mod linux;
+pub mod recording;
+pub mod replay;
 mod sense;
 mod transport;
 

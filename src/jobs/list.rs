@@ -1,0 +1,1 @@
+//! The drives of this machine, and what is in them.

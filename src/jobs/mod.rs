@@ -1,0 +1,4 @@
+//! Each job's story from top to bottom.
+
+pub mod list;
+pub mod rip;

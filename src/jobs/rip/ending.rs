@@ -1,0 +1,310 @@
+//! The end of a run: run-out blocks, digests, the comparison, the last save, and what to tell.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::disc::{Record, Region, RegionClass, cd_data_tracks};
+use crate::event::{DigestPhase, Event, JobResult, Observer, PhaseChange, PhaseName, Progress};
+use crate::image::{Sector, Volumes};
+use crate::medium::{Output, OutputKind};
+use crate::pipeline::{Failure, Hashed};
+use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT, SECTOR};
+use crate::rescue::{Extent, Extents, Planner, State};
+use crate::status::Status;
+use crate::sys::Stop;
+use crate::trust::Sums;
+
+use super::reading::{Log, Reading, Saving, Tally, output_failed};
+use super::target::{Begun, Existing, Target};
+use super::{Request, RipError, expected, head, wanted_digests};
+
+/// Ends a run. What was read is saved, however the run ended.
+pub(super) fn end(
+    reading: Reading<'_>,
+    ended: Result<(), RipError>,
+    target: &Target,
+    output: &Arc<Output>,
+    observer: &mut dyn Observer,
+) -> Result<JobResult, RipError> {
+    let Reading { station, disc, request, mut planner, pipeline, mut log, mut saving, tally, stop, .. } = reading;
+    let mut run_out = Vec::new();
+    if ended.is_ok() && output.kind() == OutputKind::Stream {
+        // A pipe can't be shortened afterwards.
+        run_out = find_run_out(&saving.record, planner.map(), |_| disc.volume_end);
+        leave_out(&run_out, &mut planner, &mut saving.record, observer);
+        pipeline.zeros(Extent::between(tally.emitted, planner.map().len()));
+    }
+    let finished = pipeline.finish().map_err(|why| RipError::Failed(why.into()))?;
+    for extent in &finished.unwritten {
+        planner.forget(*extent);
+        log.read.set(*extent, false);
+    }
+    let ended = ended.and(finished.failure.as_ref().map_or(Ok(()), |failure| Err(output_failed(failure))));
+    if ended.is_ok() && output.kind() == OutputKind::File {
+        run_out = find_run_out(&saving.record, planner.map(), |track| volume_end(output, planner.map(), track));
+        leave_out(&run_out, &mut planner, &mut saving.record, observer);
+    }
+    let elapsed = station.clock.now().as_millis() as u64;
+    let mut ending = Ending { request, target, output, planner, log: Some(log), saving, tally, elapsed };
+    // After a flush that failed nobody knows what is on the disk: the map saved last is the one to believe.
+    if !matches!(finished.failure, Some(Failure::Flush(_))) {
+        ending.save()?;
+    }
+    match ended {
+        Err(error) => Ok(ending.stopped(&error)),
+        Ok(()) if ending.planner.left() > 0 => Ok(ending.stopped(&RipError::Stopped(
+            "some sectors were lost between drive and computer each time; look at cable, port and power, then the same command goes on".into(),
+        ))),
+        Ok(()) => {
+            if !run_out.is_empty() {
+                output.set_sectors(ending.planner.map().len()).map_err(|error| RipError::Stopped(format!("shortening the image: {error}")))?;
+            }
+            ending.conclude(finished.hashed, observer, &stop)
+        }
+    }
+}
+
+/// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read.
+pub(super) fn of_finished(
+    request: &Request,
+    target: &Target,
+    observer: &mut dyn Observer,
+    stop: &Stop,
+) -> Option<Result<JobResult, RipError>> {
+    let Existing::Begun(begun) = &target.existing else { return None };
+    let map = begun.mapfile.to_extents(begun.sectors());
+    let settled = map.count(State::Finished) + map.count(State::Bad) == map.len() && !map.is_empty();
+    let bad_are_final = map.count(State::Bad) == 0 || request.retries == 0;
+    (settled && bad_are_final && !request.force).then(|| finish_again(request, target, begun, map, observer, stop))
+}
+
+fn finish_again(
+    request: &Request,
+    target: &Target,
+    begun: &Begun,
+    map: Extents<State>,
+    observer: &mut dyn Observer,
+    stop: &Stop,
+) -> Result<JobResult, RipError> {
+    let sectors = map.len();
+    let mut planner = Planner::settled(map);
+    for damage in begun.record.iter().flat_map(|record| &record.damage) {
+        planner.recall(damage.extent, damage.class);
+    }
+    observer.event(&Event::notice(format!("{} is complete already; the drive is left alone", target.name())));
+    let wanted = wanted_digests(request, target)?;
+    let known = begun.record.as_ref().map(|record| &record.digests);
+    let all_known = known.is_some_and(|known| wanted.iter().all(|algorithm| known.contains_key(algorithm.name())));
+    let run_was_ended = begun.record.as_ref().is_none_or(|record| !record.digests.is_empty());
+    if (all_known || request.dry_run) && run_was_ended {
+        let digests = known.cloned().unwrap_or_default();
+        return judged(request, target, &planner, digests, &Tally::default(), 0);
+    }
+    let output = target.open()?;
+    let Some(mut record) = begun.record.clone() else {
+        let digests = digest_rest(&output, Hashed { sums: Sums::new(wanted), sectors: 0 }, sectors, observer, stop)?;
+        return judged(request, target, &planner, digests, &Tally::default(), 0);
+    };
+    // The run before was killed between its last read and its end.
+    let run_out = find_run_out(&record, planner.map(), |track| volume_end(&output, planner.map(), track));
+    leave_out(&run_out, &mut planner, &mut record, observer);
+    if !run_out.is_empty() {
+        output.set_sectors(planner.map().len()).map_err(|error| RipError::Stopped(format!("shortening the image: {error}")))?;
+    }
+    let head = head(&record.disc);
+    let saving = Saving::at(target, head, record);
+    let ending = Ending { request, target, output: &output, planner, log: None, saving, tally: Tally::default(), elapsed: 0 };
+    let hashed = Hashed { sums: Sums::new(wanted), sectors: 0 };
+    ending.conclude(hashed, observer, stop)
+}
+
+/// A run that has read all it could.
+struct Ending<'a> {
+    request: &'a Request,
+    target: &'a Target,
+    output: &'a Output,
+    planner: Planner,
+    /// `None` when nothing was read: the record's last run is an earlier one.
+    log: Option<Log>,
+    saving: Saving,
+    tally: Tally,
+    elapsed: u64,
+}
+
+impl Ending<'_> {
+    fn conclude(mut self, hashed: Hashed, observer: &mut dyn Observer, stop: &Stop) -> Result<JobResult, RipError> {
+        let digests = match digest_rest(self.output, hashed, self.planner.map().len(), observer, stop) {
+            Ok(digests) => digests,
+            Err(error) => return Ok(self.stopped(&error)),
+        };
+        self.saving.record.digests = digests.clone();
+        let result = judged(self.request, self.target, &self.planner, digests, &self.tally, self.elapsed)?;
+        self.close_run(result.status);
+        self.save()?;
+        Ok(result)
+    }
+
+    fn stopped(mut self, error: &RipError) -> JobResult {
+        self.close_run(error.status());
+        let saved = self.save();
+        let mut result = summary(self.target, &self.planner, &self.tally, self.elapsed);
+        result.status = error.status();
+        result.reasons = [Some(error.to_string()), saved.err().map(|error| error.to_string())].into_iter().flatten().collect();
+        result
+    }
+
+    /// Notes the end of the run in the record. A run that was killed has none.
+    fn close_run(&mut self, status: Status) {
+        if let Some(run) = self.saving.record.runs.last_mut().filter(|_| self.log.is_some()) {
+            (run.end, run.status) = (Some(super::now()), Some(status.into()));
+        }
+    }
+
+    /// Saves map and record, the image's bytes first.
+    fn save(&mut self) -> Result<(), RipError> {
+        let failed = |gerund: &str, error: std::io::Error| {
+            RipError::Stopped(format!("{gerund}: {error}; what was saved before is safe, and the same command goes on"))
+        };
+        self.output.settle().map_err(|error| failed("flushing the image to disk", error))?;
+        let snapshot = self.saving.snapshot(&self.planner, self.log.as_ref());
+        let saved = snapshot.save(self.saving.map.as_deref(), self.saving.record_path.as_deref());
+        saved.map_err(|error| failed("saving the map", error))
+    }
+}
+
+/// The run-out blocks: the last one or two blocks of a CD track that failed, past the end of its file systems.
+fn find_run_out(record: &Record, map: &Extents<State>, volume_end: impl Fn(Extent) -> Option<u32>) -> Vec<Region> {
+    let is_bad = |lba: u32| map.get(lba) == Some(State::Bad);
+    let tracks = cd_data_tracks(&record.disc.kind, &record.disc.tracks, map.len());
+    let tail_of = |track: Extent| {
+        let bad = (1..=RUN_OUT + 1).take_while(|back| track.count > *back && is_bad(track.end() - back)).count() as u32;
+        (1..=RUN_OUT).contains(&bad).then(|| Extent::between(track.end() - bad, track.end()))
+    };
+    let mut regions = Vec::new();
+    for track in tracks {
+        let Some(tail) = tail_of(track) else { continue };
+        if volume_end(track).is_some_and(|end| end <= tail.first) {
+            let text =
+                format!("run-out of a track written track-at-once ({} blocks behind the end of its file system)", tail.count);
+            regions.push(Region { extent: tail, class: RegionClass::RunOut, text });
+        }
+    }
+    regions
+}
+
+/// Takes run-out blocks out of the reckoning: off the end of the image, or zero in the middle of it.
+fn leave_out(run_out: &[Region], planner: &mut Planner, record: &mut Record, observer: &mut dyn Observer) {
+    for region in run_out {
+        if region.extent.end() == planner.map().len() {
+            planner.truncate(region.extent.first);
+            record.size.sectors = region.extent.first;
+        } else {
+            planner.define_as_zero(region.extent);
+        }
+        record.regions.push(region.clone());
+        observer.event(&Event::Region(region.clone()));
+    }
+}
+
+/// The end of the file systems of a track, as far as it was read.
+fn volume_end(output: &Output, map: &Extents<State>, track: Extent) -> Option<u32> {
+    let read = |lba| {
+        let mut sector: Sector = [0; SECTOR];
+        (map.get(lba) == Some(State::Finished) && output.read_at(&mut sector, lba).is_ok()).then_some(sector)
+    };
+    Volumes::find(track.first, read).end
+}
+
+/// Digests of an image whose first sectors were hashed on the way: one pass over the rest. An output that can't be read again
+/// has none, unless everything came in order.
+fn digest_rest(
+    output: &Output,
+    mut hashed: Hashed,
+    sectors: u32,
+    observer: &mut dyn Observer,
+    stop: &Stop,
+) -> Result<BTreeMap<String, String>, RipError> {
+    if hashed.sectors < sectors && output.kind() != OutputKind::File {
+        observer.event(&Event::notice("no digests: sectors did not come in order, and this output can't be read again"));
+        return Ok(BTreeMap::new());
+    }
+    if hashed.sectors < sectors {
+        observer.event(&Event::Phase(PhaseChange { name: PhaseName::Digest(DigestPhase::Digest), pass: 1 }));
+    }
+    let mut buffer = vec![0; LONGEST_COMMAND as usize * SECTOR];
+    while hashed.sectors < sectors {
+        if stop.requested().is_some() {
+            return Err(RipError::Interrupted);
+        }
+        let count = (sectors - hashed.sectors).min(LONGEST_COMMAND);
+        let bytes = &mut buffer[..count as usize * SECTOR];
+        output.read_at(bytes, hashed.sectors).map_err(|error| {
+            RipError::Stopped(format!(
+                "reading the image back at sector {}: {error}; look at its disk, then the same command goes on",
+                hashed.sectors
+            ))
+        })?;
+        hashed.sums.update(bytes);
+        hashed.sectors += count;
+        observer.event(&Event::Progress(Progress {
+            phase: PhaseName::Digest(DigestPhase::Digest),
+            lba: hashed.sectors,
+            done: hashed.sectors,
+            total: sectors,
+            bad: 0,
+            left: sectors - hashed.sectors,
+            rate: 0,
+            eta: None,
+            elapsed: 0,
+            errors: BTreeMap::new(),
+        }));
+    }
+    Ok(hashed.sums.finish().into_iter().map(|(algorithm, hex)| (algorithm.name().to_string(), hex)).collect())
+}
+
+/// The result of an image with nothing left to read.
+fn judged(
+    request: &Request,
+    target: &Target,
+    planner: &Planner,
+    digests: BTreeMap<String, String>,
+    tally: &Tally,
+    elapsed: u64,
+) -> Result<JobResult, RipError> {
+    let mut result = JobResult { digests, ..summary(target, planner, tally, elapsed) };
+    if result.bad > 0 {
+        result.status = result.status.and(Status::Unreadable);
+        result
+            .reasons
+            .push(format!("{} of {} sectors could not be read; they are zero in the image", result.bad, result.sectors));
+    }
+    if let Some(expected) = expected(request, target)? {
+        let computed = result.digests.iter().filter_map(|(name, hex)| Some((name.parse().ok()?, hex.clone()))).collect();
+        match expected.compare(&computed) {
+            Ok(what) => result.reasons.push(format!("the image matches the expected {what}")),
+            Err(what) => {
+                result.status = result.status.and(Status::Corrupt);
+                result.reasons.push(format!("the image does not match its checksum: expected {what}"));
+            }
+        }
+    }
+    Ok(result)
+}
+
+fn summary(target: &Target, planner: &Planner, tally: &Tally, elapsed: u64) -> JobResult {
+    let map = planner.map();
+    JobResult {
+        image: target.image.clone(),
+        map: target.map.clone(),
+        sectors: map.len(),
+        good: map.count(State::Finished),
+        bad: map.count(State::Bad),
+        unread: planner.left(),
+        damage: super::damage(map, planner.classes()),
+        whole: map.count(State::Finished) == map.len(),
+        commands: tally.commands,
+        failed_reads: tally.failed,
+        elapsed,
+        ..JobResult::new(Status::Done)
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a disc was not imaged, with the exit status that goes with it.
+
+use crate::disc::Refusal;
+use crate::medium::OutputError;
+use crate::mmc::CommandError;
+use crate::scsi::OpenError;
+use crate::status::Status;
+
+/// The end of a job before its end. Each message says what to do now.
+#[derive(Debug, thiserror::Error)]
+pub enum RipError {
+    /// The drive could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The disc is not for this program.
+    #[error(transparent)]
+    Disc(#[from] Refusal),
+    /// The output can't be opened.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// Refused for safety.
+    #[error("{0}")]
+    Refused(String),
+    /// The command line makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// The same command goes on.
+    #[error("{0}")]
+    Stopped(String),
+    /// It can't.
+    #[error("{0}")]
+    Failed(String),
+    /// A signal ended it.
+    #[error("stopped as asked; the same command goes on")]
+    Interrupted,
+}
+
+impl RipError {
+    /// A drive that no longer answers as it should.
+    pub(super) fn drive(error: &CommandError) -> Self {
+        Self::Stopped(format!("{error}; look at its cable and power, or try another drive; the same command goes on"))
+    }
+
+    /// The exit status.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Open(OpenError::Missing { .. } | OpenError::Denied { .. } | OpenError::Failed { .. }) => Status::Failed,
+            Self::Output(OutputError::System { .. }) | Self::Failed(_) => Status::Failed,
+            Self::Open(_) | Self::Disc(_) | Self::Output(_) | Self::Refused(_) => Status::Refused,
+            Self::Usage(_) => Status::Usage,
+            Self::Stopped(_) | Self::Interrupted => Status::Stopped,
+        }
+    }
+}

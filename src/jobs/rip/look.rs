@@ -1,0 +1,118 @@
+//! What disc is it? Everything that is decided before the first sector of the image is read.
+
+use crate::disc::{Facts, Identity, Layout, SystemArea, TrackKind};
+use crate::event::{DiscSummary, Event, Observer};
+use crate::image::{Sector, Volumes};
+use crate::mmc::{Drive, ReadEnd};
+use crate::rescue::policy::{FIRST_LIMIT, READ_LIMIT, SECTOR};
+use crate::rescue::{Class, Extent};
+
+use super::RipError;
+
+/// Sectors 16 to 31 of a data track: where volumes describe themselves.
+const SYSTEM_AREA: std::ops::Range<u32> = 16..32;
+
+/// A disc that was looked at.
+pub(super) struct Disc {
+    /// What the drive said; a disc that says something else in mid-run is another one.
+    pub(super) facts: Facts,
+    pub(super) layout: Layout,
+    pub(super) identity: Identity,
+    /// The LBA after the last sector of the first data track's file systems.
+    pub(super) volume_end: Option<u32>,
+}
+
+impl Disc {
+    /// Looks at the disc in a drive that is ready.
+    pub(super) fn look(drive: &mut Drive, observer: &mut dyn Observer) -> Result<Self, RipError> {
+        let facts = Facts::gather(drive).map_err(|error| RipError::drive(&error))?;
+        let mut layout = Layout::decide(&facts)?;
+        let start = first_data(&layout);
+        let area = read_system_area(drive, start);
+        let volumes = Volumes::find(start, |lba| match lba.checked_sub(start + SYSTEM_AREA.start) {
+            Some(index) if (index as usize) < area.len() => area[index as usize],
+            // What ISO 9660 names needs no further look at the disc.
+            _ if area.iter().flatten().any(|sector| &sector[1..6] == b"CD001") => None,
+            _ => read_one(drive, lba),
+        });
+        if let Some((low, high)) = layout.doubt() {
+            let (sectors, why) = probe(drive, low, high, volumes.end);
+            layout.settle(sectors, why);
+        }
+        let digests = area.iter().map(|sector| sector.as_ref().map(|sector| SystemArea::digest(sector))).collect();
+        let identity = Identity::new(&layout, volumes.label, SystemArea(digests));
+        let disc = Self { facts, layout, identity, volume_end: volumes.end };
+        disc.tell(observer);
+        Ok(disc)
+    }
+
+    fn tell(&self, observer: &mut dyn Observer) {
+        let (layout, identity) = (&self.layout, &self.identity);
+        observer.event(&Event::Disc(DiscSummary {
+            kind: identity.kind.clone(),
+            label: identity.label.clone(),
+            sectors: layout.size.sectors,
+            sessions: layout.sessions,
+            tracks: layout.tracks.clone(),
+        }));
+        observer.event(&Event::Size(layout.size.clone()));
+        for region in &layout.regions {
+            observer.event(&Event::Region(region.clone()));
+        }
+        for track in layout.tracks.iter().filter(|t| t.kind == TrackKind::Audio && t.extent.first >= layout.size.sectors) {
+            observer.event(&Event::notice(format!("track {} is audio, and not part of the image", track.number)));
+        }
+        if layout.copy_protected {
+            observer.event(&Event::notice(
+                "this DVD carries a copy protection: sectors that the drive does not give out are named, and not retried",
+            ));
+        }
+    }
+}
+
+/// Where the first data track begins.
+pub(super) fn first_data(layout: &Layout) -> u32 {
+    layout.tracks.iter().find(|track| track.kind == TrackKind::Data).map_or(0, |track| track.extent.first)
+}
+
+/// Reads the system area in one command; if that fails, its first sector alone. A dying disc is not asked for more.
+pub(super) fn read_system_area(drive: &mut Drive, start: u32) -> Vec<Option<Sector>> {
+    let extent = Extent { first: start + SYSTEM_AREA.start, count: SYSTEM_AREA.end - SYSTEM_AREA.start };
+    let mut buffer = vec![0; extent.count as usize * SECTOR];
+    match drive.read(extent, &mut buffer, FIRST_LIMIT) {
+        ReadEnd::Good | ReadEnd::Recovered(_) => buffer.chunks_exact(SECTOR).map(|sector| sector.try_into().ok()).collect(),
+        _ => {
+            let mut area = vec![None; extent.count as usize];
+            area[0] = read_one(drive, extent.first);
+            area
+        }
+    }
+}
+
+/// One sector, read once.
+pub(super) fn read_one(drive: &mut Drive, lba: u32) -> Option<Sector> {
+    let mut sector = [0; SECTOR];
+    matches!(drive.read(Extent { first: lba, count: 1 }, &mut sector, READ_LIMIT), ReadEnd::Good | ReadEnd::Recovered(_))
+        .then_some(sector)
+}
+
+/// Settles two claims about the disc's length by reading the first and the last sector that only the longer one has.
+/// Only a drive that says of both that there is no such sector proves the shorter one: nothing is shortened in doubt.
+fn probe(drive: &mut Drive, low: u32, high: u32, volume_end: Option<u32>) -> (u32, String) {
+    if let Some(end) = volume_end.filter(|end| *end > low) {
+        return (high, format!("the file system needs {end} sectors"));
+    }
+    let mut absent = 0;
+    for lba in [low, high - 1] {
+        let mut sector = [0; SECTOR];
+        match drive.read(Extent { first: lba, count: 1 }, &mut sector, READ_LIMIT) {
+            ReadEnd::Good | ReadEnd::Recovered(_) => return (high, format!("sector {lba} can be read")),
+            ReadEnd::Failed(Class::OutOfRange | Class::OffTrack | Class::Blank, _) => absent += 1,
+            _ => {}
+        }
+    }
+    match absent {
+        2 => (low, format!("the drive says that there is no sector {low} and no sector {}", high - 1)),
+        _ => (high, "sources disagree, and the longest is taken: nothing is shortened in doubt".into()),
+    }
+}

@@ -1,0 +1,445 @@
+//! A disc into an image.
+//!
+//! [`run`] tells the story: what is there already, which drive, which disc, is it the same one, will it fit; then read (`reading`),
+//! and end (`ending`). The planner decides what is read, the pipeline writes it; nothing is written before the disc is known.
+
+mod ending;
+mod error;
+mod look;
+mod meter;
+mod reading;
+mod samples;
+mod station;
+mod target;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, SystemTime};
+
+use crate::disc::{Damage, DriveName, Identity, Record, RunRecord, Sameness};
+use crate::event::{Event, JobResult, Observer};
+use crate::medium::{Output, OutputKind};
+use crate::mmc::Speed;
+use crate::pipeline::{Hashed, Pipeline};
+use crate::rescue::policy::RUN_OUT;
+use crate::rescue::{Class, Extent, Extents, Order, Planner, State};
+use crate::scsi::Port;
+use crate::status::Status;
+use crate::sys::{Inhibit, Stop};
+use crate::trust::{Algorithm, Expected, Sums};
+
+pub use error::RipError;
+use look::Disc;
+use meter::Meter;
+use reading::{Log, Reading, Saving, Tally};
+use samples::Samples;
+use station::Station;
+use target::{Begun, Existing, Target};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where the image goes.
+    pub image: ImageOperand,
+    /// Where the map goes, if not beside the image.
+    pub map: Option<PathBuf>,
+    /// Passes over sectors that failed alone.
+    pub retries: u32,
+    /// Read speed to set.
+    pub speed: Option<Speed>,
+    /// Wait for a disc.
+    pub wait: bool,
+    /// How long a drive that vanished is awaited.
+    pub wait_drive: Duration,
+    /// Unmount a mounted disc.
+    pub unmount: bool,
+    /// Open the tray at the end.
+    pub eject: bool,
+    /// Set aside what is there, and start anew.
+    pub force: bool,
+    /// The person says that it is the same disc.
+    pub same_disc: bool,
+    /// Look, and write nothing.
+    pub dry_run: bool,
+    /// Digests to compute.
+    pub digests: Vec<Algorithm>,
+    /// What the image's digest should be.
+    pub expectation: Option<Expectation>,
+    /// The options as they were given, for the record.
+    pub options: Vec<String>,
+}
+
+/// The image as it was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageOperand {
+    /// `-`.
+    Stdout,
+    /// A file, a pipe or a device.
+    Path(PathBuf),
+    /// A folder: the disc's label names the image.
+    Folder(PathBuf),
+}
+
+/// What the image's digest should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expectation {
+    /// A digest.
+    Digest(Expected),
+    /// A list's text: the image's name picks the line.
+    List(String),
+}
+
+/// A question that only a person can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question(pub String);
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// There is nobody to ask.
+    Nobody,
+    /// A question was not to be asked.
+    Unasked,
+}
+
+/// Images the disc. The result tells how it ended, whatever happened.
+pub fn run(
+    request: &Request,
+    port: Box<dyn Port>,
+    ask: &mut dyn FnMut(&Question) -> Answer,
+    observer: &mut dyn Observer,
+    stop: &Stop,
+) -> JobResult {
+    let mut result = attempt(request, port, ask, observer, stop).unwrap_or_else(|error| failure(&error));
+    result.image = result.image.or_else(|| match &request.image {
+        ImageOperand::Path(path) => Some(path.clone()),
+        _ => None,
+    });
+    observer.event(&Event::Result(Box::new(result.clone())));
+    result
+}
+
+fn attempt(
+    request: &Request,
+    port: Box<dyn Port>,
+    ask: &mut dyn FnMut(&Question) -> Answer,
+    observer: &mut dyn Observer,
+    stop: &Stop,
+) -> Result<JobResult, RipError> {
+    // What is there may be complete: then the drive is left alone.
+    let examined = match request.image {
+        ImageOperand::Folder(_) => None,
+        _ => Some(examine(request, &request.image)?),
+    };
+    if let Some(result) = examined.as_ref().and_then(|target| ending::of_finished(request, target, observer, stop)) {
+        return result;
+    }
+    let source = port.backing();
+    let mut station = Station::open(port, request, ask, observer, stop)?;
+    let mut disc = Disc::look(&mut station.drive, observer)?;
+    let mut target = match examined {
+        Some(target) => target,
+        None => examine(request, &named_by(&request.image, &disc.identity))?,
+    };
+    let begun = match std::mem::replace(&mut target.existing, Existing::Nothing) {
+        Existing::Begun(begun) if !request.force => Some(begun),
+        _ => None,
+    };
+    let map = match &begun {
+        Some(begun) => resume(&mut station, &mut disc, &target, begun, request, observer)?,
+        None => Extents::new(disc.layout.size.sectors, State::NonTried),
+    };
+    target.preflight(map.len(), source.as_deref())?;
+    if request.dry_run {
+        return Ok(dry_run(&target, &map, begun.is_some(), observer));
+    }
+    if request.force
+        && let Some(number) = target.set_aside()?
+    {
+        observer.event(&Event::notice(format!("the old image, map and record are kept as .bak-{number}")));
+    }
+    if let Some(speed) = request.speed {
+        station.set_speed(speed, disc.layout.family())?;
+    }
+    let output = target.open()?;
+    let inhibit = Inhibit::sleep("discrip", "imaging a disc");
+    if let Err(why) = &inhibit {
+        observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
+    }
+    let (events, heard) = channel();
+    let start = Start { station: &mut station, disc: &disc, request, target: &target, output: &output, stop, events };
+    let mut reading = start.begin(map, begun)?;
+    let ended = watched(&mut reading, &heard, observer, stop);
+    ending::end(reading, ended, &target, &output, observer)
+}
+
+/// What is there under the name of the image, unless it may not be touched.
+fn examine(request: &Request, image: &ImageOperand) -> Result<Target, RipError> {
+    let target = Target::examine(image, request.map.as_deref())?;
+    if matches!(target.existing, Existing::Unknown) && !request.force {
+        return Err(RipError::Refused(format!(
+            "{} exists, and has no map that says what is in it; choose another name, or start anew with --force (the old file is kept)",
+            target.name()
+        )));
+    }
+    if target.kind == OutputKind::Stream && request.retries > 0 {
+        return Err(RipError::Usage("--retries needs an image that can be written in any order: a file, not a pipe".into()));
+    }
+    Ok(target)
+}
+
+/// `FOLDER/LABEL.iso`; a disc without a label is named after its kind and its system area.
+fn named_by(image: &ImageOperand, identity: &Identity) -> ImageOperand {
+    let ImageOperand::Folder(folder) = image else { return image.clone() };
+    let unnamed = || {
+        let digest = identity.system_area.0.iter().flatten().next().map_or("unknown", |digest| &digest[..12]);
+        format!("{}-{digest}", identity.kind)
+    };
+    let label = identity.label.clone().unwrap_or_else(unnamed);
+    let safe = |c: char| if c.is_control() || c == '/' || c == '\u{fffd}' { '_' } else { c };
+    let name: String = label.chars().map(safe).collect();
+    let name = name.trim_start_matches('.');
+    ImageOperand::Path(folder.join(format!("{}.iso", if name.is_empty() { "disc" } else { name })))
+}
+
+/// Is it the disc that the image was begun from? Then its map, fitted to the disc.
+fn resume(
+    station: &mut Station,
+    disc: &mut Disc,
+    target: &Target,
+    begun: &Begun,
+    request: &Request,
+    observer: &mut dyn Observer,
+) -> Result<Extents<State>, RipError> {
+    let family = disc.layout.family();
+    let (known, now) = (begun.sectors(), disc.layout.size.sectors);
+    let tolerance = family.block().max(RUN_OUT);
+    let length = if known > now.saturating_add(tolerance) {
+        Sameness::Other(format!("it has {now} sectors, and the map covers {known}"))
+    } else {
+        Sameness::CantTell
+    };
+    let recorded = begun.record.as_ref().map_or(Sameness::CantTell, |record| disc.identity.compare(&record.disc, family));
+    let map = begun.mapfile.to_extents(known);
+    let mut samples = Samples::new(known);
+    if let Some(image) = target.image.as_deref().filter(|image| image.exists()) {
+        samples = Samples::of_image(&Output::open(image)?, &map);
+    }
+    let seen = match length.clone().and(recorded.clone()) {
+        // A contradiction is proof enough: the disc is not asked for more.
+        Sameness::Other(_) => Sameness::CantTell,
+        _ => samples.compare(&mut station.drive, 8),
+    };
+    match length.and(recorded).and(seen) {
+        Sameness::Other(why) => {
+            return Err(RipError::Refused(format!(
+                "{} was begun from another disc than the one in the drive: {why}; put in the first disc, or give the new image another name",
+                target.name()
+            )));
+        }
+        Sameness::CantTell if !samples.is_empty() && !request.same_disc => {
+            return Err(RipError::Refused(format!(
+                "nothing that can be read tells whether {} was begun from this disc; if you know that it was, run the same command with --same-disc",
+                target.name()
+            )));
+        }
+        _ => {}
+    }
+    observer.event(&Event::notice(format!(
+        "going on with {}: {} of {} sectors are there",
+        target.name(),
+        map.count(State::Finished),
+        map.len()
+    )));
+    // An earlier run may have left out run-out blocks, and another drive may have seen more of the disc than this one.
+    let left_out = begun.record.as_ref().is_some_and(|record| record.size.sectors == known && record.disc.sectors > known);
+    let sectors = if left_out { known } else { known.max(now) };
+    if sectors != now {
+        disc.layout.settle(sectors, "as in the map of the run before".into());
+    }
+    Ok(begun.mapfile.to_extents(sectors))
+}
+
+/// What a run begins with.
+struct Start<'a> {
+    station: &'a mut Station,
+    disc: &'a Disc,
+    request: &'a Request,
+    target: &'a Target,
+    output: &'a Arc<Output>,
+    stop: &'a Stop,
+    events: Sender<Event>,
+}
+
+impl<'a> Start<'a> {
+    /// Everything made ready: map, record and an image of full length are on the disk when this returns.
+    fn begin(self, mut map: Extents<State>, begun: Option<Box<Begun>>) -> Result<Reading<'a>, RipError> {
+        let Self { station, disc, request, target, output, stop, events } = self;
+        let layout = &disc.layout;
+        for region in &layout.regions {
+            map.set(region.extent, State::Finished);
+        }
+        let sectors = map.len();
+        let order = if output.kind() == OutputKind::Stream { Order::InSequence } else { Order::EasyFirst };
+        let samples = if begun.is_some() { Samples::of_image(output, &map) } else { Samples::new(sectors) };
+        let mut planner = Planner::new(map, layout.geometry(station.drive.longest_read()), order, request.retries);
+        let (from, record) = begun.map_or((None, None), |begun| (begun.position(), begun.record));
+        if let Some(from) = from {
+            planner.resume(from);
+        }
+        for damage in record.iter().flat_map(|record| &record.damage) {
+            planner.recall(damage.extent, damage.class);
+        }
+        let mut saving = Saving::at(target, head(&disc.identity), continued(record, disc, &station.name, request));
+        let log = Log { read: Extents::new(sectors, false), sense: Extents::new(sectors, None) };
+        let saved = saving.snapshot(&planner, Some(&log)).save(saving.map.as_deref(), saving.record_path.as_deref());
+        saved.map_err(|error| RipError::Failed(format!("saving the map beside {}: {error}", target.name())))?;
+        output
+            .set_sectors(sectors)
+            .map_err(|error| RipError::Stopped(format!("making {} as long as the disc: {error}", target.name())))?;
+        let hashed = Hashed { sums: Sums::new(wanted_digests(request, target)?), sectors: 0 };
+        let pipeline = Pipeline::start(Arc::clone(output), hashed)
+            .map_err(|error| RipError::Failed(format!("starting threads: {error}")))?;
+        Ok(Reading {
+            station,
+            disc,
+            request,
+            planner,
+            order,
+            pipeline,
+            samples,
+            log,
+            events,
+            stop: stop.clone(),
+            saving,
+            tally: Tally::default(),
+            meter: Meter::default(),
+        })
+    }
+}
+
+/// Runs the loop on a thread of its own, and shows what happens meanwhile.
+fn watched(reading: &mut Reading<'_>, heard: &Receiver<Event>, observer: &mut dyn Observer, stop: &Stop) -> Result<(), RipError> {
+    std::thread::scope(|scope| {
+        let reader = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, || reading.run_and_hang_up());
+        let reader = reader.map_err(|error| RipError::Failed(format!("starting the reader thread: {error}")))?;
+        let mut told = false;
+        loop {
+            match heard.recv_timeout(LOOK_UP) {
+                Ok(event) => observer.event(&event),
+                Err(RecvTimeoutError::Timeout) => observer.idle(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if stop.status_asked() {
+                observer.standing();
+            }
+            if stop.requested().is_some() && !std::mem::replace(&mut told, true) {
+                observer.event(&Event::notice(
+                    "stopping: waiting for the drive to end its command, then the map is saved (the same signal again ends at once)",
+                ));
+            }
+        }
+        reader.join().map_err(|_| RipError::Failed("the reader thread broke down".into()))?
+    })
+}
+
+/// How often signals are looked for.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// The algorithms to compute: those asked for, and those that the expectation needs.
+fn wanted_digests(request: &Request, target: &Target) -> Result<BTreeSet<Algorithm>, RipError> {
+    let expected = expected(request, target)?;
+    Ok(request.digests.iter().copied().chain(expected.iter().flat_map(Expected::algorithms)).collect())
+}
+
+/// What the image's digest should be, now that the image has a name.
+fn expected(request: &Request, target: &Target) -> Result<Option<Expected>, RipError> {
+    let name =
+        target.image.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match &request.expectation {
+        None => Ok(None),
+        Some(Expectation::Digest(expected)) => Ok(Some(expected.clone())),
+        Some(Expectation::List(text)) => {
+            Expected::list(text, &name).map(Some).map_err(|error| RipError::Usage(format!("the checksum list: {error}")))
+        }
+    }
+}
+
+/// The record that this run goes on with.
+fn continued(record: Option<Record>, disc: &Disc, drive: &DriveName, request: &Request) -> Record {
+    let mut record = record.unwrap_or_else(|| Record {
+        format: Record::FORMAT,
+        disc: disc.identity.clone(),
+        size: disc.layout.size.clone(),
+        regions: disc.layout.regions.clone(),
+        damage: Vec::new(),
+        digests: BTreeMap::new(),
+        runs: Vec::new(),
+    });
+    record.digests.clear();
+    record.runs.push(RunRecord {
+        program: concat!("discrip ", env!("CARGO_PKG_VERSION")).into(),
+        drive: drive.clone(),
+        options: request.options.clone(),
+        start: now(),
+        end: None,
+        status: None,
+        read: Vec::new(),
+        sense: Vec::new(),
+    });
+    record
+}
+
+/// The head of the map.
+fn head(identity: &Identity) -> Vec<String> {
+    let label: String =
+        identity.label.iter().flat_map(|label| label.chars()).map(|c| if c.is_control() { '?' } else { c }).collect();
+    vec![
+        concat!("Mapfile. Created by discrip ", env!("CARGO_PKG_VERSION"), " in the format of GNU ddrescue").into(),
+        format!("Disc: {}, {} sectors, {label}", identity.kind, identity.sectors).trim_end_matches([',', ' ']).into(),
+    ]
+}
+
+/// The time, UTC, RFC 3339.
+fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// What could not be read, by kind.
+fn damage(map: &Extents<State>, classes: &Extents<Option<Class>>) -> Vec<Damage> {
+    let mut damage: Vec<Damage> = Vec::new();
+    for bad in map.iter().filter(|run| run.value == State::Bad) {
+        let mut at = bad.extent.first;
+        while at < bad.extent.end() {
+            let run = classes.run_at(at);
+            let end = run.map_or(bad.extent.end(), |run| run.extent.end().min(bad.extent.end()));
+            let class = run.and_then(|run| run.value).unwrap_or(Class::Other);
+            damage.push(Damage { extent: Extent::between(at, end), class });
+            at = end;
+        }
+    }
+    damage
+}
+
+/// What a run would do.
+fn dry_run(target: &Target, map: &Extents<State>, resumes: bool, observer: &mut dyn Observer) -> JobResult {
+    let verb = if resumes { "go on with" } else { "write" };
+    let text = format!(
+        "would {verb} {}: {} of {} sectors to read; nothing was written",
+        target.name(),
+        map.len() - map.count(State::Finished),
+        map.len()
+    );
+    observer.event(&Event::notice(text));
+    JobResult { image: target.image.clone(), map: target.map.clone(), sectors: map.len(), ..JobResult::new(Status::Done) }
+}
+
+fn failure(error: &RipError) -> JobResult {
+    JobResult { reasons: vec![error.to_string()], ..JobResult::new(error.status()) }
+}

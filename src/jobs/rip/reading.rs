@@ -1,0 +1,410 @@
+//! The loop: planner → drive → planner, and the bytes into the pipeline.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use crate::disc::{Facts, Layout, Record, Sameness, SensedExtent};
+use crate::event::{Event, PhaseChange, PhaseName, Progress, Trouble};
+use crate::mmc::{Interruption, ReadEnd};
+use crate::pipeline::{Failure, Pipeline};
+use crate::rescue::policy::{
+    FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, SECTOR, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
+};
+use crate::rescue::{Class, Extent, Extents, Order, Outcome, Phase, Planner, State};
+use crate::scsi::Sense;
+use crate::sys::{Buffer, Stop};
+
+use super::look::{Disc, first_data, read_system_area};
+use super::meter::Meter;
+use super::samples::Samples;
+use super::station::Station;
+use super::target::{Snapshot, Target, position};
+use super::{Request, RipError};
+
+/// How often progress is told, by the wall's clock: for the eyes of a person.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// A disc while it is read.
+pub(super) struct Reading<'a> {
+    pub(super) station: &'a mut Station,
+    pub(super) disc: &'a Disc,
+    pub(super) request: &'a Request,
+    pub(super) planner: Planner,
+    pub(super) order: Order,
+    pub(super) pipeline: Pipeline,
+    pub(super) samples: Samples,
+    pub(super) log: Log,
+    pub(super) events: Sender<Event>,
+    pub(super) stop: Stop,
+    pub(super) saving: Saving,
+    pub(super) tally: Tally,
+    pub(super) meter: Meter,
+}
+
+/// What this run did, for the record.
+pub(super) struct Log {
+    /// Sectors that it read.
+    pub(super) read: Extents<bool>,
+    /// What the drive said of others: key, ASC, ASCQ.
+    pub(super) sense: Extents<Option<(u8, u8, u8)>>,
+}
+
+/// Where map and record are kept, and what stays the same in them.
+pub(super) struct Saving {
+    pub(super) map: Option<PathBuf>,
+    pub(super) record_path: Option<PathBuf>,
+    pub(super) head: Vec<String>,
+    pub(super) record: Record,
+    pub(super) last: Instant,
+}
+
+/// Counts of this run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    pub(super) commands: u64,
+    pub(super) failed: u64,
+    pub(super) recovered: u64,
+    pub(super) errors: BTreeMap<Class, u64>,
+    time_outs: u32,
+    transport: u32,
+    interruptions: u32,
+    told: Option<Instant>,
+    phase: Option<(Phase, u32)>,
+    /// In sequence: everything below was handed over.
+    pub(super) emitted: u32,
+}
+
+impl Reading<'_> {
+    /// Runs, and lets whoever listens know that nothing more will come.
+    pub(super) fn run_and_hang_up(&mut self) -> Result<(), RipError> {
+        let ended = self.run();
+        let at = self.planner.position().at;
+        let last = self.progress(at);
+        self.say(Event::Progress(last));
+        self.events = channel().0;
+        ended
+    }
+
+    /// Reads until nothing is left to do. `Err` ends the run early; what was read is kept.
+    fn run(&mut self) -> Result<(), RipError> {
+        let mut spare: Option<Buffer> = None;
+        loop {
+            if self.stop.requested().is_some() {
+                return Err(RipError::Interrupted);
+            }
+            if let Some(failure) = self.pipeline.failure() {
+                return Err(output_failed(&failure));
+            }
+            if self.station.drive.take_medium_change() {
+                self.recognise(Doubt::MediumChange)?;
+            }
+            let Some(extent) = self.planner.next() else { return Ok(()) };
+            self.tell_phase();
+            let mut buffer = spare.take().unwrap_or_else(|| self.pipeline.buffer());
+            let limit = if self.tally.commands == 0 { FIRST_LIMIT } else { READ_LIMIT };
+            self.tally.commands += 1;
+            let end = self.station.drive.read(extent, &mut buffer, limit);
+            match end {
+                ReadEnd::Good => {
+                    self.note_sense(extent, None);
+                    self.accept(extent, buffer);
+                }
+                ReadEnd::Recovered(sense) => {
+                    self.tally.recovered += 1;
+                    self.note_sense(extent, Some(sense));
+                    self.accept(extent, buffer);
+                }
+                other => {
+                    spare = Some(buffer);
+                    self.refuse(extent, other)?;
+                }
+            }
+            self.tell_progress(extent);
+            if self.saving.last.elapsed() >= SAVE_EVERY {
+                self.save();
+            }
+        }
+    }
+
+    /// Sectors came: into the pipeline with them.
+    fn accept(&mut self, extent: Extent, buffer: Buffer) {
+        self.tally.time_outs = 0;
+        self.tally.transport = 0;
+        self.tally.interruptions = 0;
+        self.samples.watch(extent, &buffer[..extent.count as usize * SECTOR]);
+        self.log.read.set(extent, true);
+        match self.order {
+            Order::InSequence if self.tally.emitted < extent.first => {
+                self.pipeline.zeros(Extent::between(self.tally.emitted, extent.first))
+            }
+            Order::InSequence => {}
+            Order::EasyFirst => {
+                let before = self.disc.layout.regions.iter().find(|region| region.extent.end() == extent.first);
+                if let Some(region) = before {
+                    self.pipeline.zeros(region.extent);
+                }
+            }
+        }
+        self.tally.emitted = extent.end();
+        self.pipeline.write(extent, buffer);
+        self.planner.answer(Outcome::Read);
+    }
+
+    /// Everything but sectors came.
+    fn refuse(&mut self, extent: Extent, end: ReadEnd) -> Result<(), RipError> {
+        match end {
+            ReadEnd::Good | ReadEnd::Recovered(_) => Ok(()),
+            ReadEnd::Failed(class, sense) => {
+                self.tally.transport = 0;
+                self.tally.interruptions = 0;
+                self.failed(extent, class, sense, Outcome::Failed(class));
+                Ok(())
+            }
+            ReadEnd::Unsupported(sense) if self.tally.commands == 1 => {
+                Err(RipError::Failed(format!("the drive does not know READ(10) ({sense}, {}); try another drive", sense.text())))
+            }
+            ReadEnd::Unsupported(sense) => {
+                self.failed(extent, Class::Other, Some(sense), Outcome::Failed(Class::Other));
+                Ok(())
+            }
+            ReadEnd::TimedOut => self.timed_out(extent),
+            ReadEnd::Transport(why) => self.lost(extent, &why),
+            ReadEnd::Interrupted(why) => self.interrupted(why),
+            ReadEnd::Gone => self.gone(),
+        }
+    }
+
+    fn failed(&mut self, extent: Extent, class: Class, sense: Option<Sense>, outcome: Outcome) {
+        self.tally.failed += 1;
+        *self.tally.errors.entry(class).or_default() += 1;
+        self.note_sense(extent, sense);
+        self.say(Event::Trouble(Trouble {
+            lba: extent.first,
+            count: extent.count,
+            class,
+            sense: sense.map(|sense| sense.to_string()),
+            text: sense.map_or(class.text(), Sense::text),
+        }));
+        self.planner.answer(outcome);
+    }
+
+    /// An event of the drive, not of a sector: does it still answer, is it the same disc, and far away with it.
+    fn timed_out(&mut self, extent: Extent) -> Result<(), RipError> {
+        self.failed(extent, Class::TimeOut, None, Outcome::TimedOut);
+        self.tally.time_outs += 1;
+        if self.tally.time_outs >= TIME_OUTS_IN_A_ROW {
+            return Err(RipError::Stopped(format!(
+                "the drive did not answer {TIME_OUTS_IN_A_ROW} reads in a row; switch it off and on, or try another drive; the same command goes on"
+            )));
+        }
+        self.station.settle()?;
+        self.recognise(Doubt::Silence)
+    }
+
+    fn lost(&mut self, extent: Extent, why: &str) -> Result<(), RipError> {
+        self.failed(extent, Class::Transport, None, Outcome::Transport);
+        self.say(Event::detail(format!("sectors {}+{}: {why}", extent.first, extent.count)));
+        self.tally.transport += 1;
+        if self.tally.transport >= TRANSPORT_FAILURES_IN_A_ROW {
+            return Err(RipError::Stopped(format!(
+                "{TRANSPORT_FAILURES_IN_A_ROW} reads in a row were lost between drive and computer ({why}); look at cable, port and power; the same command goes on"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The command was not carried out; the planner will ask again.
+    fn interrupted(&mut self, why: Interruption) -> Result<(), RipError> {
+        self.planner.answer(Outcome::NotTried);
+        self.tally.interruptions += 1;
+        if self.tally.interruptions > INTERRUPTIONS_IN_A_ROW {
+            return Err(RipError::Stopped(
+                "the drive interrupts every read; switch it off and on, or try another drive; the same command goes on".into(),
+            ));
+        }
+        match why {
+            Interruption::MediumMayHaveChanged => self.recognise(Doubt::MediumChange),
+            Interruption::Reset(sense) => {
+                self.say(Event::notice(format!(
+                    "the drive was interrupted ({}, {sense}); its settings are put back",
+                    sense.text()
+                )));
+                self.station.restore();
+                Ok(())
+            }
+            Interruption::NotReady(_) => Ok(self.station.settle()?),
+            Interruption::NoDisc(sense) => Err(RipError::Stopped(format!(
+                "the disc was taken out ({}); put it back, and the same command goes on",
+                sense.text()
+            ))),
+            Interruption::Busy => self.station.sleep(Duration::from_millis(100)),
+        }
+    }
+
+    /// The drive vanished: wait for it, and look whether the disc is the same.
+    fn gone(&mut self) -> Result<(), RipError> {
+        self.planner.answer(Outcome::NotTried);
+        self.save();
+        let limit = self.request.wait_drive;
+        self.say(Event::notice(format!("the drive is gone from the bus; waiting up to {} s for it", limit.as_secs())));
+        self.station.await_return(limit)?;
+        self.say(Event::notice(format!("the drive is back as {}", self.station.name.node)));
+        self.recognise(Doubt::MediumChange)
+    }
+
+    /// Is it still the same disc? Nothing is written before that is known.
+    fn recognise(&mut self, doubt: Doubt) -> Result<(), RipError> {
+        self.station.settle()?;
+        self.station.restore();
+        let sameness = self.look_again(doubt)?;
+        match (sameness, doubt) {
+            (Sameness::Other(why), _) => Err(RipError::Stopped(format!(
+                "another disc is in the drive ({why}); put back the first one, and the same command goes on"
+            ))),
+            (Sameness::CantTell, Doubt::MediumChange) if !self.request.same_disc => Err(RipError::Stopped(
+                "the disc may have been exchanged, and nothing that can be read tells whether it is the same; \
+                 if it is, the same command with --same-disc goes on"
+                    .into(),
+            )),
+            _ => {
+                // What recognising it brought up has been dealt with.
+                self.station.drive.take_medium_change();
+                Ok(())
+            }
+        }
+    }
+
+    fn look_again(&mut self, doubt: Doubt) -> Result<Sameness, RipError> {
+        let drive = &mut self.station.drive;
+        let facts = Facts::gather(drive).map_err(|error| RipError::drive(&error))?;
+        let before = &self.disc.facts;
+        if (facts.capacity, &facts.toc) != (before.capacity, &before.toc) {
+            let size = |facts: &Facts| facts.capacity.map_or("an unknown number of".into(), |c| c.sectors.to_string());
+            return Ok(Sameness::Other(format!("it has {} sectors, the first one {}", size(&facts), size(before))));
+        }
+        if let Err(refusal) = Layout::decide(&facts) {
+            return Ok(Sameness::Other(refusal.to_string()));
+        }
+        let enough = match doubt {
+            Doubt::Silence => 1,
+            Doubt::MediumChange => {
+                let area = read_system_area(drive, first_data(&self.disc.layout));
+                let area = area.iter().map(|s| s.as_ref().map(|s| crate::disc::SystemArea::digest(s))).collect();
+                match crate::disc::SystemArea(area).compare(&self.disc.identity.system_area) {
+                    other @ Sameness::Other(_) => return Ok(other),
+                    // Equal system areas alone may be two discs of one series.
+                    sameness if self.samples.is_empty() => return Ok(sameness),
+                    _ => 4,
+                }
+            }
+        };
+        Ok(self.samples.compare(drive, enough))
+    }
+
+    fn note_sense(&mut self, extent: Extent, sense: Option<Sense>) {
+        self.log.sense.set(extent, sense.map(|sense| (sense.key, sense.asc, sense.ascq)));
+    }
+
+    /// Hands map and record to the pipeline, to be saved after the sectors that they speak of.
+    fn save(&mut self) {
+        self.saving.last = Instant::now();
+        let snapshot = self.snapshot();
+        let (map, record) = (self.saving.map.clone(), self.saving.record_path.clone());
+        self.pipeline.save(move || snapshot.save(map.as_deref(), record.as_deref()));
+    }
+
+    /// Map and record as of now.
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        self.saving.snapshot(&self.planner, Some(&self.log))
+    }
+
+    fn tell_phase(&mut self) {
+        let at = self.planner.position();
+        let now = Some((at.phase, at.pass));
+        if self.order == Order::EasyFirst && self.tally.phase != now {
+            self.tally.phase = now;
+            self.say(Event::Phase(PhaseChange { name: PhaseName::Reading(at.phase), pass: at.pass }));
+        }
+    }
+
+    fn tell_progress(&mut self, extent: Extent) {
+        if self.tally.told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+            return;
+        }
+        self.tally.told = Some(Instant::now());
+        let progress = self.progress(extent.first);
+        self.say(Event::Progress(progress));
+    }
+
+    fn progress(&mut self, lba: u32) -> Progress {
+        let map = self.planner.map();
+        let (done, bad, left) = (map.count(State::Finished), map.count(State::Bad), self.planner.left());
+        let total = map.len();
+        let now = self.station.clock.now();
+        self.meter.note(now, u64::from(done) * SECTOR as u64);
+        let rate = self.meter.rate();
+        let phase = self.planner.position().phase;
+        // Later phases are made of failures: no rate of the past tells when they end.
+        let eta = (phase == Phase::Sweep && rate > 0).then(|| u64::from(left) * SECTOR as u64 * 1000 / rate);
+        Progress {
+            phase: PhaseName::Reading(phase),
+            lba,
+            done,
+            total,
+            bad,
+            left,
+            rate,
+            eta,
+            elapsed: now.as_millis() as u64,
+            errors: self.tally.errors.clone(),
+        }
+    }
+
+    fn say(&self, event: Event) {
+        // Nobody listens only when the program is ending.
+        let _ = self.events.send(event);
+    }
+}
+
+/// Why the disc is looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// The drive says, or may not have been able to say, that the medium changed.
+    MediumChange,
+    /// It did not answer for a while.
+    Silence,
+}
+
+impl Saving {
+    /// Map and record beside a target.
+    pub(super) fn at(target: &Target, head: Vec<String>, record: Record) -> Self {
+        Self { map: target.map.clone(), record_path: target.record(), head, record, last: Instant::now() }
+    }
+
+    /// Map and record for this state; `log` is what the present run did, if there is one.
+    pub(super) fn snapshot(&mut self, planner: &Planner, log: Option<&Log>) -> Snapshot {
+        if let (Some(run), Some(log)) = (self.record.runs.last_mut(), log) {
+            run.read = log.read.iter().filter(|run| run.value).map(|run| run.extent).collect();
+            run.sense = log
+                .sense
+                .iter()
+                .filter_map(|run| run.value.map(|(key, asc, ascq)| (run.extent, key, asc, ascq)))
+                .map(|(extent, key, asc, ascq)| SensedExtent { extent, sense: format!("{key:x}/{asc:02x}/{ascq:02x}") })
+                .collect();
+        }
+        self.record.damage = super::damage(planner.map(), planner.classes());
+        Snapshot {
+            map: planner.map().clone(),
+            position: position(planner.position(), planner.map()),
+            head: self.head.clone(),
+            record: self.record.clone(),
+        }
+    }
+}
+
+/// What it means that the output no longer takes data.
+pub(super) fn output_failed(failure: &Failure) -> RipError {
+    RipError::Stopped(format!("{failure}; make room or look at that disk, then the same command goes on"))
+}

@@ -1,0 +1,92 @@
+//! Sectors whose content is known: by them a disc is recognised after a reset, an exchange, or a day.
+
+use sha2::{Digest, Sha256};
+
+use crate::disc::Sameness;
+use crate::medium::Output;
+use crate::mmc::{Drive, ReadEnd};
+use crate::rescue::policy::{READ_LIMIT, SECTOR};
+use crate::rescue::{Extent, Extents, State};
+
+/// Samples are spread over the disc in so many places.
+const PLACES: u32 = 32;
+
+/// Known sectors: LBA and digest. Sectors of zeros are on many discs, and no samples.
+#[derive(Debug, Clone)]
+pub(super) struct Samples {
+    known: Vec<(u32, [u8; 32])>,
+    /// Sectors from one place to the next, and where the next one is.
+    step: u32,
+    next: u32,
+}
+
+impl Samples {
+    /// No samples yet, of a disc with so many sectors.
+    pub(super) fn new(sectors: u32) -> Self {
+        Self { known: Vec::new(), step: (sectors / PLACES).max(1), next: 0 }
+    }
+
+    /// Samples of what an earlier run left in the image.
+    pub(super) fn of_image(image: &Output, map: &Extents<State>) -> Self {
+        let mut samples = Self::new(map.len());
+        let mut sector = [0; SECTOR];
+        let mut from = 0;
+        while let Some(area) = map.next_with(State::Finished, from) {
+            // Some sectors of each area, in case the first ones are zeros.
+            for lba in area.first..area.end().min(area.first.saturating_add(8)) {
+                if image.read_at(&mut sector, lba).is_ok() && samples.take(lba, &sector) {
+                    break;
+                }
+            }
+            from = area.first.saturating_add(samples.step);
+        }
+        samples
+    }
+
+    /// Takes a sample from sectors that were just read.
+    pub(super) fn watch(&mut self, read: Extent, bytes: &[u8]) {
+        if read.end() <= self.next || self.known.len() >= 2 * PLACES as usize {
+            return;
+        }
+        let lba = self.next.max(read.first);
+        let at = (lba - read.first) as usize * SECTOR;
+        if bytes.get(at..at + SECTOR).is_some_and(|sector| self.take(lba, sector)) {
+            self.next = lba.saturating_add(self.step);
+        }
+    }
+
+    /// True when nothing is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    fn take(&mut self, lba: u32, sector: &[u8]) -> bool {
+        let says_something = sector.iter().any(|byte| *byte != 0);
+        if says_something {
+            self.known.push((lba, Sha256::digest(sector).into()));
+        }
+        says_something
+    }
+
+    /// Reads samples from the disc until `enough` are equal. What can't be read proves nothing; it is given up after as many.
+    pub(super) fn compare(&self, drive: &mut Drive, enough: usize) -> Sameness {
+        let (mut equal, mut unreadable) = (0, 0);
+        let stride = (self.known.len() / enough.max(1)).max(1);
+        // Spread over the disc first, then the rest.
+        let order = (0..stride).flat_map(|offset| self.known.iter().skip(offset).step_by(stride));
+        for (lba, digest) in order {
+            let mut sector = [0; SECTOR];
+            match drive.read(Extent { first: *lba, count: 1 }, &mut sector, READ_LIMIT) {
+                ReadEnd::Good | ReadEnd::Recovered(_) if Sha256::digest(sector)[..] == digest[..] => equal += 1,
+                ReadEnd::Good | ReadEnd::Recovered(_) => {
+                    return Sameness::Other(format!("sector {lba} differs from what was read before"));
+                }
+                _ => unreadable += 1,
+            }
+            if equal >= enough || unreadable > enough {
+                break;
+            }
+        }
+        if equal > 0 { Sameness::Same } else { Sameness::CantTell }
+    }
+}

@@ -1,0 +1,247 @@
+//! The drive while a job uses it: opened, ready, locked, at the speed asked for; and put back on every way out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::disc::DriveName;
+use crate::event::{Event, Observer};
+use crate::mmc::{CommandError, Drive, Family, Readiness, Speed};
+use crate::rescue::policy::READY_LIMIT;
+use crate::scsi::cdb::Lock;
+use crate::scsi::{Access, Cdb, Clock, Completion, Data, OpenError, Opened, Port, Transport, TransportError};
+use crate::sys::Stop;
+
+use super::{Answer, Question, Request, RipError};
+
+/// How often a drive is asked whether it is ready; drives take 100 ms and more to notice anything.
+const POLL: Duration = Duration::from_millis(250);
+
+/// A drive in use.
+pub(super) struct Station {
+    port: Box<dyn Port>,
+    pub(super) drive: Drive,
+    pub(super) name: DriveName,
+    pub(super) clock: Arc<dyn Clock>,
+    access: Access,
+    stop: Stop,
+    /// What was asked for, in kB/s, and what to put back.
+    speed: Option<u16>,
+    speed_before: Option<u16>,
+    eject: bool,
+}
+
+impl Station {
+    /// Opens the drive, and waits until its disc can be read.
+    pub(super) fn open(
+        mut port: Box<dyn Port>,
+        request: &Request,
+        ask: &mut dyn FnMut(&Question) -> Answer,
+        observer: &mut dyn Observer,
+        stop: &Stop,
+    ) -> Result<Self, RipError> {
+        let opened = match port.open() {
+            Err(OpenError::Mounted { node, mount_points }) => {
+                let points = mount_points.join(", ");
+                permit_unmount(request, ask, &node, &points)?;
+                port.unmount()?;
+                observer.event(&Event::notice(format!("unmounted {points}")));
+                port.open()?
+            }
+            other => other?,
+        };
+        let clock = port.clock();
+        let mut station = Self::new(port, opened, clock, stop.clone(), request.eject);
+        if station.access == Access::ReadOnly {
+            observer.event(&Event::notice(format!(
+                "{} can only be opened for reading: the tray stays unlocked and the speed as it is (see docs/permissions.md)",
+                station.name.node
+            )));
+        }
+        station.introduce(observer);
+        station.wait_for_disc(request, observer)?;
+        station.lock(Lock::Closed);
+        Ok(station)
+    }
+
+    fn new(port: Box<dyn Port>, opened: Opened, clock: Arc<dyn Clock>, stop: Stop, eject: bool) -> Self {
+        let name = DriveName { node: opened.node, ..DriveName::default() };
+        let drive = Drive::new(opened.transport);
+        Self { port, drive, name, clock, access: opened.access, stop, speed: None, speed_before: None, eject }
+    }
+
+    /// Asks the drive who it is. One that does not say is read all the same.
+    fn introduce(&mut self, observer: &mut dyn Observer) {
+        if let Ok(inquiry) = self.drive.inquiry() {
+            (self.name.vendor, self.name.product, self.name.firmware) = (inquiry.vendor, inquiry.product, inquiry.firmware);
+        }
+        self.name.serial = self.drive.serial();
+        observer.event(&Event::Drive(self.name.clone()));
+    }
+
+    fn wait_for_disc(&mut self, request: &Request, observer: &mut dyn Observer) -> Result<(), RipError> {
+        let mut told = false;
+        loop {
+            match self.settle() {
+                Err(Unready::NoDisc(_)) if request.wait => {
+                    if !std::mem::replace(&mut told, true) {
+                        observer.event(&Event::notice("waiting for a disc"));
+                    }
+                    self.sleep(Duration::from_secs(1))?;
+                }
+                other => return other.map_err(RipError::from),
+            }
+        }
+    }
+
+    /// Waits until the drive is ready, at most [`READY_LIMIT`].
+    pub(super) fn settle(&mut self) -> Result<(), Unready> {
+        let begin = self.clock.now();
+        loop {
+            match self.drive.readiness() {
+                Readiness::Ready => return Ok(()),
+                Readiness::NoDisc(sense) => return Err(Unready::NoDisc(sense.text())),
+                Readiness::Broken(error) => return Err(Unready::Broken(error)),
+                Readiness::Wait if self.clock.now() - begin > READY_LIMIT => return Err(Unready::Never),
+                Readiness::Wait => self.sleep(POLL).map_err(|_| Unready::Interrupted)?,
+            }
+        }
+    }
+
+    /// Lets time pass, but not past a signal.
+    pub(super) fn sleep(&self, time: Duration) -> Result<(), RipError> {
+        let end = self.clock.now() + time;
+        while self.clock.now() < end {
+            if self.stop.requested().is_some() {
+                return Err(RipError::Interrupted);
+            }
+            self.clock.sleep(POLL.min(end.saturating_sub(self.clock.now())));
+        }
+        Ok(())
+    }
+
+    /// Locks the tray or unlocks it, where the node lets us. A drive without a lock is none the worse.
+    fn lock(&mut self, lock: Lock) {
+        if self.access == Access::Full {
+            let _ = self.drive.set_lock(lock);
+        }
+    }
+
+    /// Sets the read speed that was asked for, and remembers the one before.
+    pub(super) fn set_speed(&mut self, speed: Speed, family: Family) -> Result<(), RipError> {
+        let kilobytes = match speed {
+            Speed::Max => u16::MAX,
+            Speed::Times(times) => (times * family.single_speed()).ceil().min(65_534.0) as u16,
+        };
+        let before = self.drive.speed();
+        self.drive
+            .set_speed(kilobytes)
+            .map_err(|error| RipError::Refused(format!("setting the speed: {error}; run again without --speed")))?;
+        (self.speed, self.speed_before) = (Some(kilobytes), Some(before.unwrap_or(u16::MAX)));
+        Ok(())
+    }
+
+    /// Puts back what a reset made the drive forget.
+    pub(super) fn restore(&mut self) {
+        self.lock(Lock::Closed);
+        if let Some(speed) = self.speed {
+            let _ = self.drive.set_speed(speed);
+        }
+    }
+
+    /// Waits for a drive that vanished, at most `limit`, and makes it ready. The caller looks whether the disc is the same.
+    pub(super) fn await_return(&mut self, limit: Duration) -> Result<(), RipError> {
+        let begin = self.clock.now();
+        // The dead node is let go first, or the kernel keeps its name for it.
+        self.drive = Drive::new(Box::new(Nowhere));
+        loop {
+            match self.port.open() {
+                Ok(opened) => {
+                    (self.access, self.name.node) = (opened.access, opened.node);
+                    self.drive = Drive::new(opened.transport);
+                    self.settle()?;
+                    self.restore();
+                    return Ok(());
+                }
+                Err(error @ OpenError::NotADrive { .. }) => return Err(error.into()),
+                Err(error) if self.clock.now() - begin >= limit => {
+                    return Err(RipError::Stopped(format!(
+                        "the drive vanished and did not come back within {} s ({error}); plug it in, and the same command goes on",
+                        limit.as_secs()
+                    )));
+                }
+                Err(_) => self.sleep(POLL)?,
+            }
+        }
+    }
+}
+
+/// Where a drive is while it is gone.
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn execute(&mut self, _: &Cdb, _: Data<'_>, _: Duration) -> Result<Completion, TransportError> {
+        Err(TransportError::Gone)
+    }
+
+    fn max_transfer(&self) -> usize {
+        0
+    }
+}
+
+/// On every way out: the speed as it was, the tray unlocked, and open if that was asked for.
+impl Drop for Station {
+    fn drop(&mut self) {
+        if let Some(speed) = self.speed_before {
+            let _ = self.drive.set_speed(speed);
+        }
+        self.lock(Lock::Open);
+        if self.eject {
+            let _ = self.drive.eject();
+        }
+    }
+}
+
+/// Why a drive is not ready.
+#[derive(Debug)]
+pub(super) enum Unready {
+    NoDisc(&'static str),
+    Broken(CommandError),
+    Never,
+    Interrupted,
+}
+
+impl From<Unready> for RipError {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::NoDisc(why) => {
+                Self::Stopped(format!("{why}: put the disc in, and the same command goes on (--wait waits for it)"))
+            }
+            Unready::Broken(CommandError::Refused(sense)) if sense.asc == 0x30 => {
+                Self::Refused(format!("the drive can't read this kind of disc ({}); try another drive", sense.text()))
+            }
+            Unready::Broken(error) => Self::drive(&error),
+            Unready::Never => Self::Stopped(format!(
+                "the drive did not become ready within {} s; take the disc out and put it in again, or switch the drive off and on; the same command goes on",
+                READY_LIMIT.as_secs()
+            )),
+            Unready::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+/// A mounted disc is unmounted only if the person wants it.
+fn permit_unmount(request: &Request, ask: &mut dyn FnMut(&Question) -> Answer, node: &str, points: &str) -> Result<(), RipError> {
+    if request.unmount {
+        return Ok(());
+    }
+    let question = Question(format!("The disc in {node} is mounted on {points}. Unmount it and go on?"));
+    match ask(&question) {
+        Answer::Yes => Ok(()),
+        Answer::No | Answer::Nobody => Err(RipError::Refused(format!(
+            "the disc in {node} is mounted on {points}; unmount it (umount {points}), or let discrip do it (--unmount), or read it as it is (--shared)"
+        ))),
+        Answer::Unasked => Err(RipError::Usage(format!(
+            "the disc in {node} is mounted on {points}, and --json asks no questions: say --unmount, --shared or --yes"
+        ))),
+    }
+}

@@ -1,0 +1,147 @@
+//! Each command and its ending as a JSON line: a bug report that is a test (docs/formats.md, `--record`).
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::trust::hex;
+
+use super::{Cdb, Clock, Completion, Data, OpenError, Opened, Port, Transport, TransportError};
+
+/// One line. Bytes in hex; times in milliseconds of the drive's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The command block.
+    pub cdb: String,
+    /// When it was sent.
+    pub at: u64,
+    /// How long it took.
+    #[serde(default)]
+    pub took: u64,
+    /// SCSI status.
+    #[serde(default)]
+    pub status: u8,
+    /// host_status.
+    #[serde(default)]
+    pub host: u16,
+    /// driver_status.
+    #[serde(default)]
+    pub driver: u16,
+    /// Bytes that did not arrive.
+    #[serde(default)]
+    pub residual: i32,
+    /// Sense data.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sense: String,
+    /// What arrived, of commands other than reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// SHA-256 of what arrived, of reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Why there was no ending at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A port whose every command is written down.
+pub struct RecordingPort {
+    port: Box<dyn Port>,
+    log: Arc<Mutex<BufWriter<File>>>,
+}
+
+impl RecordingPort {
+    /// Records what goes through `port` to `log`.
+    pub fn new(port: Box<dyn Port>, log: File) -> Self {
+        Self { port, log: Arc::new(Mutex::new(BufWriter::new(log))) }
+    }
+}
+
+impl Port for RecordingPort {
+    fn name(&self) -> String {
+        self.port.name()
+    }
+
+    fn open(&mut self) -> Result<Opened, OpenError> {
+        let opened = self.port.open()?;
+        let transport = Recording { transport: opened.transport, clock: self.port.clock(), log: Arc::clone(&self.log) };
+        Ok(Opened { transport: Box::new(transport), ..opened })
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.port.clock()
+    }
+
+    fn unmount(&mut self) -> Result<(), OpenError> {
+        self.port.unmount()
+    }
+
+    fn backing(&self) -> Option<PathBuf> {
+        self.port.backing()
+    }
+}
+
+struct Recording {
+    transport: Box<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    log: Arc<Mutex<BufWriter<File>>>,
+}
+
+impl Transport for Recording {
+    fn execute(&mut self, cdb: &Cdb, mut data: Data<'_>, limit: Duration) -> Result<Completion, TransportError> {
+        let at = self.clock.now().as_millis() as u64;
+        let borrowed = match &mut data {
+            Data::None => Data::None,
+            Data::In(buffer) => Data::In(buffer),
+        };
+        let result = self.transport.execute(cdb, borrowed, limit);
+        let line = Line::of(cdb, at, &data, &result);
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        // A record that can't be written must not end the rescue of a disc.
+        let _ = serde_json::to_writer(&mut *log, &line).map_err(std::io::Error::from).and_then(|()| log.write_all(b"\n"));
+        result
+    }
+
+    fn max_transfer(&self) -> usize {
+        self.transport.max_transfer()
+    }
+}
+
+impl Line {
+    fn of(cdb: &Cdb, at: u64, data: &Data<'_>, result: &Result<Completion, TransportError>) -> Self {
+        let mut line = Self {
+            cdb: hex(cdb.bytes()),
+            at,
+            took: 0,
+            status: 0,
+            host: 0,
+            driver: 0,
+            residual: 0,
+            sense: String::new(),
+            data: None,
+            sha256: None,
+            error: None,
+        };
+        match result {
+            Err(error) => line.error = Some(error.to_string()),
+            Ok(completion) => {
+                line.took = completion.took.as_millis() as u64;
+                (line.status, line.host, line.driver) = (completion.status, completion.host_status, completion.driver_status);
+                line.residual = completion.residual;
+                line.sense = hex(&completion.sense);
+                if let (Data::In(buffer), 0, 0) = (data, completion.status, completion.host_status) {
+                    match cdb.sectors_read() {
+                        Some(_) => line.sha256 = Some(hex(&Sha256::digest(buffer))),
+                        None => line.data = Some(hex(buffer)),
+                    }
+                }
+            }
+        }
+        line
+    }
+}
