@@ -5,6 +5,9 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
+use nix::errno::Errno;
+use nix::unistd::{Whence, lseek};
+
 use super::areas::Areas;
 use super::layout::{Kind, Track};
 use super::profile::Profile;
@@ -92,12 +95,28 @@ impl Disc {
         past_end.fill(0);
         match &self.store {
             // A file that shrank since is an error, not zeros.
+            Store::File(file, _) if is_hole(file, start, data.len()) => {
+                data.fill(0);
+                Ok(())
+            }
             Store::File(file, _) => file.read_exact_at(data, start),
             Store::Memory(bytes) => {
                 data.copy_from_slice(bytes.get(start as usize..).and_then(|rest| rest.get(..there)).unwrap_or(&[]));
                 Ok(())
             }
         }
+    }
+}
+
+/// True when nothing is stored there. Asking costs a moment, while reading a hole makes the kernel fill its cache with zeros:
+/// that is most of the time when a large sparse disc is read. Asked each time, as the file may change.
+fn is_hole(file: &File, start: u64, length: usize) -> bool {
+    let Ok(from) = i64::try_from(start) else { return false };
+    match lseek(file, from, Whence::SeekData) {
+        Ok(data) => data.saturating_sub(from) >= length as i64,
+        // No data up to the end, which may have come nearer since: then it is for the read to fail.
+        Err(Errno::ENXIO) => file.metadata().is_ok_and(|about| about.len() >= start + length as u64),
+        Err(_) => false,
     }
 }
 
@@ -134,6 +153,25 @@ mod tests {
     fn scrambled_sectors_are_protected() {
         let disc = Disc { profile: Profile::DvdRom, ..disc("data@0+10:css@10+5", 0..0, 0) };
         assert_eq!(disc.first_trouble(&(9..12)), Some((10, Trouble::Protected)));
+    }
+
+    #[test]
+    fn a_file_that_shrank_is_an_error_and_a_hole_is_zeros() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(1 << 20).unwrap();
+        file.write_all_at(&[7; 2048], 8 * 2048).unwrap();
+        let disc = Disc { store: Store::File(file.try_clone().unwrap(), 1 << 20), ..disc("data@0+512", 0..0, 0) };
+        let mut buffer = [0xee; 4 * 2048];
+        disc.read(7, &mut buffer).unwrap();
+        assert!(buffer[..2048].iter().all(|&byte| byte == 0) && buffer[2048..4096].iter().all(|&byte| byte == 7));
+        for lba in [0, 300, 508] {
+            buffer.fill(0xee);
+            disc.read(lba, &mut buffer).unwrap();
+            assert!(buffer.iter().all(|&byte| byte == 0), "{lba}");
+        }
+        file.set_len(100 * 2048).unwrap();
+        assert!(disc.read(98, &mut buffer).is_err());
+        assert!(disc.read(300, &mut buffer).is_err());
     }
 
     #[test]

@@ -32,6 +32,9 @@ mod rule;
 mod timing;
 mod unit;
 
+#[cfg(test)]
+mod tests;
+
 pub use operand::OperandError;
 
 use crate::scsi::Port;
