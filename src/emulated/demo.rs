@@ -148,6 +148,9 @@ mod tests {
         assert_eq!(image.len() % SECTOR, 0);
         let sectors = (image.len() / SECTOR) as u32;
         assert_eq!(image, super::image());
+        // Other programs read one of the path tables, whichever they like.
+        assert_eq!(image[PATH_TABLE_LITTLE as usize * SECTOR..][..8], [1, 0, ROOT as u8, 0, 0, 0, 1, 0]);
+        assert_eq!(image[PATH_TABLE_BIG as usize * SECTOR..][..8], [1, 0, 0, 0, 0, ROOT as u8, 0, 1]);
         for areas in [weak(), flaky(), dead()] {
             assert!(areas.ranges().iter().all(|range| range.start > ROOT && range.end < sectors));
             for lba in areas.ranges().iter().flat_map(Clone::clone) {

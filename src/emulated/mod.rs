@@ -1,8 +1,8 @@
 //! An optical drive made of a file, faults and a virtual clock.
 //!
 //! It stands behind the same traits as a real drive ([`Port`], [`crate::scsi::Transport`], [`crate::scsi::Clock`]), so that
-//! whoever reads a disc through them can't tell the two apart: it refuses, stalls, lies and vanishes as drives do. docs/formats.md
-//! has the grammar of the operand, and docs/emulated.md shows how to practise.
+//! whoever reads a disc through them can't tell the two apart: it refuses, stalls, lies and vanishes as drives do.
+//! docs/formats.md has the grammar of the operand, and docs/emulated.md shows how to practise.
 //!
 //! A command goes through these nouns:
 //!
@@ -12,8 +12,8 @@
 //! - `disc`: tracks (`layout`) of a kind of disc (`profile`), the bytes, and the `areas` that make trouble (`damage`)
 //! - `demo`: the disc to practise on, and `dice`: chance that falls the same way each time
 //!
-//! What the drive does is a function of operand, files, seed and the commands so far. Its disc's troubles need no memory: a run that was
-//! killed meets the same disc again.
+//! What the drive does is a function of operand, files, seed and the commands so far. Its disc's troubles need no memory: a run
+//! that was killed meets the same disc again.
 
 mod about_disc;
 mod about_drive;

@@ -18,7 +18,7 @@ pub enum OperandError {
     #[error("emulated: names no disc; write emulated:FILE, or emulated:demo to practise")]
     NoFile,
     /// An option that does not exist, or `damaged` where the disc is not the demo.
-    #[error("emulated: there is no option {option:?}{}; docs/formats.md lists the options", if option == "damaged" { " but for demo" } else { "" })]
+    #[error("emulated: there is no option {option:?}{}; docs/formats.md lists the options", but_for_demo(option))]
     UnknownOption { option: String },
     /// An option without `=value`.
     #[error("emulated: {option} needs a value: {option}={expected}")]
@@ -215,6 +215,10 @@ fn split(text: &str) -> Vec<String> {
         }
     }
     parts
+}
+
+fn but_for_demo(option: &str) -> &'static str {
+    if option == "damaged" { " but for demo" } else { "" }
 }
 
 fn path(value: &str) -> Option<PathBuf> {
