@@ -1,6 +1,7 @@
 //! discsmith copies discs and sticks, and proves the copy.
 
 pub mod disc;
+pub mod emulated;
 pub mod event;
 pub mod image;
 pub mod jobs;
@@ -12,3 +13,4 @@ pub mod scsi;
 pub mod status;
 pub mod sys;
 pub mod trust;
+pub mod ui;

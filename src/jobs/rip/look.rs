@@ -29,12 +29,7 @@ impl Disc {
         let mut layout = Layout::decide(&facts)?;
         let start = first_data(&layout);
         let area = read_system_area(drive, start);
-        let volumes = Volumes::find(start, |lba| match lba.checked_sub(start + SYSTEM_AREA.start) {
-            Some(index) if (index as usize) < area.len() => area[index as usize],
-            // What ISO 9660 names needs no further look at the disc.
-            _ if area.iter().flatten().any(|sector| &sector[1..6] == b"CD001") => None,
-            _ => read_one(drive, lba),
-        });
+        let volumes = volumes(drive, start, &area);
         if let Some((low, high)) = layout.doubt() {
             let (sectors, why) = probe(drive, low, high, volumes.end);
             layout.settle(sectors, why);
@@ -68,6 +63,23 @@ impl Disc {
             ));
         }
     }
+}
+
+/// The label of a disc in a drive that is ready.
+pub fn label_of(drive: &mut Drive, layout: &Layout) -> Option<String> {
+    let start = first_data(layout);
+    let area = read_system_area(drive, start);
+    volumes(drive, start, &area).label
+}
+
+/// The file systems of the first data track. What ISO 9660 names in the system area needs no further look at the disc.
+fn volumes(drive: &mut Drive, start: u32, area: &[Option<Sector>]) -> Volumes {
+    let has_iso = area.iter().flatten().any(|sector| &sector[1..6] == b"CD001");
+    Volumes::find(start, |lba| match lba.checked_sub(start + SYSTEM_AREA.start).and_then(|index| area.get(index as usize)) {
+        Some(sector) => *sector,
+        None if has_iso => None,
+        None => read_one(drive, lba),
+    })
 }
 
 /// Where the first data track begins.

@@ -32,6 +32,7 @@ use crate::trust::{Algorithm, Expected, Sums};
 
 pub use error::RipError;
 use look::Disc;
+pub use look::label_of;
 use meter::Meter;
 use reading::{Log, Reading, Saving, Tally};
 use samples::Samples;

@@ -1,0 +1,72 @@
+//! `discrip DRIVE IMAGE [MAP]`: a disc into an image.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use discsmith::emulated;
+use discsmith::event::{Event, JobResult, Observer};
+use discsmith::jobs::{list, rip};
+use discsmith::scsi::Port;
+use discsmith::scsi::linux::{SgPort, Sharing};
+use discsmith::scsi::recording::RecordingPort;
+use discsmith::status::Status;
+use discsmith::sys::{Stop, Sysfs};
+use discsmith::ui::Screen;
+use discsmith::ui::args::{Args, EMULATED, Operands};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut screen = Screen::new(args.style(), args.verbosity(), args.results());
+    let stop = Stop::listen().unwrap_or_default();
+    let result = run(&args, &mut screen, &stop).unwrap_or_else(|(status, reason)| {
+        let result = JobResult { reasons: vec![reason], ..JobResult::new(status) };
+        screen.event(&Event::Result(Box::new(result.clone())));
+        result
+    });
+    match stop.requested() {
+        Some(signal) if result.status == Status::Stopped => stop.die(signal),
+        _ => ExitCode::from(u8::from(result.status)),
+    }
+}
+
+fn run(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, (Status, String)> {
+    if args.list {
+        list::run(&Sysfs::default(), screen);
+        return Ok(JobResult::new(Status::Done));
+    }
+    let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
+    let operands = args.operands().map_err(|error| usage(&error))?;
+    let request = args.request(&operands).map_err(|error| usage(&error))?;
+    let mut port = port(args, &operands)?;
+    if let Some(path) = &args.record {
+        let file = std::fs::File::create(path)
+            .map_err(|error| (Status::Failed, format!("writing the record {}: {error}", path.display())))?;
+        port = Box::new(RecordingPort::new(port, file));
+    }
+    Ok(rip::run(&request, port, &mut |question| args.prompt().ask(question, stop), screen, stop))
+}
+
+/// The drive that is meant.
+fn port(args: &Args, operands: &Operands) -> Result<Box<dyn Port>, (Status, String)> {
+    let sysfs = Sysfs::default();
+    let node = match &operands.drive {
+        Some(named) => match named.strip_prefix(EMULATED) {
+            Some(emulated) => return emulated::port(emulated).map_err(|error| (Status::Usage, error.to_string())),
+            None => named.clone(),
+        },
+        None => match list::with_disc(&sysfs).as_slice() {
+            [only] => only.clone(),
+            [] => {
+                return Err((
+                    Status::Stopped,
+                    "no drive holds a disc that can be read; put one in, or name the drive and say --wait".into(),
+                ));
+            }
+            several => {
+                return Err((Status::Usage, format!("several drives hold a disc ({}); name one of them", several.join(", "))));
+            }
+        },
+    };
+    let sharing = if args.shared { Sharing::Shared } else { Sharing::Exclusive };
+    Ok(Box::new(SgPort::new(node, sharing, sysfs)))
+}

@@ -1,0 +1,286 @@
+//! The command line of discrip, as typed; nothing is looked up here but what kind of thing a name is.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::jobs::rip::{Expectation, ImageOperand, Request};
+use crate::mmc::Speed;
+use crate::trust::{Algorithm, Expected};
+
+use super::{Prompt, Results, Style, Verbosity};
+
+/// Copies a disc into an image, whole or damaged.
+///
+/// DRIVE is /dev/sr0, /dev/sg1, /dev/cdrom, a link in /dev/disk/by-id, or emulated:FILE (emulated:demo needs no hardware).
+/// IMAGE alone takes the only drive that holds a disc; a folder as IMAGE names the image after the disc's label; - is stdout.
+/// Beside IMAGE stand IMAGE.map (GNU ddrescue's mapfile, unless MAP names another) and IMAGE.json. The same command goes on after
+/// any end: a signal, a crash, a power cut.
+///
+/// Exit status: 0 done, 1 failed, 2 usage, 3 some sectors unreadable, 5 refused, 6 wrong checksum, 7 stopped, the same command goes on.
+#[derive(Debug, Parser)]
+#[command(
+    name = "discrip",
+    version,
+    max_term_width = 98,
+    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list"
+)]
+pub struct Args {
+    /// DRIVE IMAGE [MAP], or IMAGE
+    #[arg(value_name = "OPERAND", num_args = 0..=3)]
+    operands: Vec<OsString>,
+    /// Show the drives of this machine and their discs
+    #[arg(long, conflicts_with = "operands")]
+    pub list: bool,
+    /// Wait for a disc
+    #[arg(long)]
+    wait: bool,
+    /// Open the tray at the end, also after a failure
+    #[arg(long)]
+    eject: bool,
+    /// Unmount the disc if it is mounted
+    #[arg(long)]
+    unmount: bool,
+    /// Read even if the disc is mounted or another program uses the drive
+    #[arg(long, conflicts_with = "unmount")]
+    pub shared: bool,
+    /// Read speed: a multiple like 8, or max; put back at the end
+    #[arg(long, value_name = "N|max", value_parser = speed)]
+    speed: Option<Speed>,
+    /// Passes over sectors that failed alone
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retries: u32,
+    /// How long to wait for a drive that vanished, like 30s, 10m, 2h
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = humantime::parse_duration)]
+    wait_drive: Duration,
+    /// Start anew; the old image, map and record are kept as .bak-N
+    #[arg(long)]
+    force: bool,
+    /// You know that the image was begun from this disc, where nothing readable tells
+    #[arg(long)]
+    same_disc: bool,
+    /// Digests to compute, of crc32 md5 sha1 sha224 sha256 sha384 sha512
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "sha256,sha1,md5,crc32", value_parser = Algorithm::from_str)]
+    digest: Vec<Algorithm>,
+    /// The digest that the image should have, or a list that has it (SHA256SUMS)
+    #[arg(long, value_name = "ALGO:HEX|FILE")]
+    checksum: Option<String>,
+    /// Short for --checksum sha256:HEX
+    #[arg(long, value_name = "HEX", conflicts_with = "checksum")]
+    sha256: Option<String>,
+    /// Write each command and its ending to FILE, for a bug report
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Events and result as JSON lines on stdout
+    #[arg(long)]
+    json: bool,
+    /// How progress is shown
+    #[arg(long, value_enum, default_value_t = Style::Auto)]
+    progress: Style,
+    /// Errors and results alone
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// The evidence as well
+    #[arg(short, long)]
+    verbose: bool,
+    /// Answer questions with yes
+    #[arg(short, long)]
+    yes: bool,
+    /// Look, say what would be done, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+/// A command line that makes no sense; the message says what would.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);
+
+/// What the operands name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operands {
+    /// The drive as it was named; `None` for the only one that holds a disc.
+    pub drive: Option<String>,
+    /// The image.
+    pub image: ImageOperand,
+    /// The map.
+    pub map: Option<PathBuf>,
+}
+
+/// What begins an emulated drive's name.
+pub const EMULATED: &str = "emulated:";
+
+impl Args {
+    /// The operands, told apart.
+    pub fn operands(&self) -> Result<Operands, UsageError> {
+        let usage = |text: &str| Err(UsageError(format!("{text}; try: discrip /dev/sr0 out.iso, or discrip --help")));
+        let (drive, image, map) = match self.operands.as_slice() {
+            [] => return usage("a drive and the name of an image are missing"),
+            [only] if is_drive(only) => return usage("the name of the image is missing"),
+            [image] => (None, image, None),
+            [drive, image] => (Some(drive), image, None),
+            [drive, image, map, ..] => (Some(drive), image, Some(PathBuf::from(map))),
+        };
+        if image.to_string_lossy().starts_with(EMULATED) {
+            return usage("the drive comes first, then the image");
+        }
+        let drive = match drive.map(|drive| drive.to_str()) {
+            None => None,
+            Some(Some("")) => return usage("the drive's name is empty"),
+            Some(Some(drive)) => Some(drive.to_string()),
+            Some(None) => return usage("the drive's name is no text (UTF-8)"),
+        };
+        let image = match image.to_string_lossy() {
+            text if text == "-" => ImageOperand::Stdout,
+            text if text.is_empty() => return usage("the image's name is empty"),
+            text if text.ends_with('/') || Path::new(image).is_dir() => ImageOperand::Folder(image.into()),
+            _ => ImageOperand::Path(image.into()),
+        };
+        match &image {
+            ImageOperand::Folder(folder) if !folder.is_dir() => {
+                return usage(&format!("the folder {} does not exist", folder.display()));
+            }
+            ImageOperand::Stdout if self.json => return usage("--json and the image both want stdout"),
+            _ => {}
+        }
+        Ok(Operands { drive, image, map })
+    }
+
+    /// The job that the options ask for.
+    pub fn request(&self, operands: &Operands) -> Result<Request, UsageError> {
+        Ok(Request {
+            image: operands.image.clone(),
+            map: operands.map.clone(),
+            retries: self.retries,
+            speed: self.speed,
+            wait: self.wait,
+            wait_drive: self.wait_drive,
+            unmount: self.unmount,
+            eject: self.eject,
+            force: self.force,
+            same_disc: self.same_disc,
+            dry_run: self.dry_run,
+            digests: self.digest.clone(),
+            expectation: self.expectation()?,
+            options: std::env::args().skip(1).filter(|arg| arg.starts_with('-') && arg.len() > 1).collect(),
+        })
+    }
+
+    fn expectation(&self) -> Result<Option<Expectation>, UsageError> {
+        let digest = |algorithm, hex: &str| {
+            let expected = Expected::digest(algorithm, hex).map_err(|error| UsageError(error.to_string()))?;
+            Ok(Some(Expectation::Digest(expected)))
+        };
+        match (&self.sha256, &self.checksum) {
+            (Some(hex), _) => digest(Algorithm::Sha256, hex),
+            (None, None) => Ok(None),
+            (None, Some(given)) => {
+                let named = given.split_once(':').and_then(|(name, hex)| Some((Algorithm::from_str(name).ok()?, hex)));
+                if let Some((algorithm, hex)) = named.filter(|_| !Path::new(given).exists()) {
+                    return digest(algorithm, hex);
+                }
+                let text = std::fs::read(given).map_err(|error| {
+                    UsageError(format!("--checksum {given}: not ALGO:HEX, and reading it as a list failed: {error}"))
+                })?;
+                let text = String::from_utf8_lossy(&text).into_owned();
+                // The image may still be without a name; whether the list is one shows already.
+                Expected::list(&text, "").map_err(|error| UsageError(format!("--checksum {given}: {error}")))?;
+                Ok(Some(Expectation::List(text)))
+            }
+        }
+    }
+
+    /// How progress is shown.
+    pub fn style(&self) -> Style {
+        self.progress
+    }
+
+    /// How much is said.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Evidence,
+            _ => Verbosity::Normal,
+        }
+    }
+
+    /// Where results go.
+    pub fn results(&self) -> Results {
+        let image_on_stdout = self.operands.get(usize::from(self.operands.len() > 1)).is_some_and(|image| image == "-");
+        match (self.json, image_on_stdout) {
+            (true, _) => Results::Json,
+            (_, true) => Results::Stderr,
+            _ => Results::Stdout,
+        }
+    }
+
+    /// How questions are answered.
+    pub fn prompt(&self) -> Prompt {
+        match (self.yes, self.json) {
+            (true, _) => Prompt::Yes,
+            (_, true) => Prompt::Never,
+            _ => Prompt::Terminal,
+        }
+    }
+}
+
+/// True for what can only be a drive.
+fn is_drive(operand: &OsString) -> bool {
+    let text = operand.to_string_lossy();
+    let is_node = |path: &Path| {
+        use std::os::unix::fs::FileTypeExt;
+        std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_block_device())
+    };
+    text.starts_with(EMULATED)
+        || is_node(Path::new(operand))
+        || ["/dev/sr", "/dev/sg", "/dev/cdrom", "/dev/dvd"].iter().any(|d| text.starts_with(d))
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    let times = text.strip_suffix('x').unwrap_or(text).parse::<f64>().ok().filter(|times| *times > 0.0 && *times <= 100.0);
+    times.map(Speed::Times).ok_or_else(|| "a multiple like 8, or max".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn operands(words: &[&str]) -> Result<Operands, String> {
+        let args = Args::try_parse_from([&["discrip"], words].concat()).map_err(|error| error.to_string())?;
+        args.operands().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn operands_are_told_apart() {
+        assert_eq!(operands(&["/dev/sr0", "out.iso"]).unwrap().drive.as_deref(), Some("/dev/sr0"));
+        assert_eq!(
+            operands(&["out.iso"]).unwrap(),
+            Operands { drive: None, image: ImageOperand::Path("out.iso".into()), map: None }
+        );
+        assert_eq!(operands(&["emulated:demo", "-"]).unwrap().image, ImageOperand::Stdout);
+        assert_eq!(operands(&["/dev/sr0", "/tmp/"]).unwrap().image, ImageOperand::Folder("/tmp/".into()));
+        assert_eq!(operands(&["/dev/sr0", "a", "b"]).unwrap().map, Some("b".into()));
+    }
+
+    #[test]
+    fn what_makes_no_sense_says_what_would() {
+        for words in
+            [&[][..], &["/dev/sr0"], &["emulated:demo"], &["out.iso", "emulated:demo"], &["/dev/sr0", "/no/such/folder/"]]
+        {
+            assert!(operands(words).unwrap_err().contains("try: discrip"), "{words:?}");
+        }
+        assert!(operands(&["--json", "emulated:demo", "-"]).is_err());
+    }
+}

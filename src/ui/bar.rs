@@ -1,0 +1,55 @@
+//! The bar on a terminal. Indicatif only paints; the numbers are ours.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::event::Progress;
+
+use super::report;
+
+/// A drive that is silent for so long is named as the one who is waited for.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// A line at the bottom of the terminal.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    heard: Instant,
+    text: String,
+}
+
+impl Bar {
+    pub(super) fn new() -> Self {
+        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+        // The template is a constant; a wrong one would show as the plain bar.
+        if let Ok(style) = ProgressStyle::with_template("[{bar:24}] {wide_msg}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self { bar, heard: Instant::now(), text: String::new() }
+    }
+
+    pub(super) fn progress(&mut self, progress: &Progress) {
+        self.heard = Instant::now();
+        self.text = format!("{}, at {}", report::progress(progress), progress.lba);
+        self.bar.set_length(u64::from(progress.total));
+        self.bar.set_position(u64::from(progress.done));
+        self.bar.set_message(self.text.clone());
+    }
+
+    /// The drive is at work: says so when it takes long.
+    pub(super) fn idle(&mut self) {
+        let silence = self.heard.elapsed();
+        if silence >= SILENCE {
+            self.bar.set_message(format!("waiting for the drive, {} s: {}", silence.as_secs(), self.text));
+        }
+    }
+
+    /// Prints above the bar.
+    pub(super) fn print(&mut self, line: &str) {
+        self.bar.suspend(|| super::screen::error_line(line));
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

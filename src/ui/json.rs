@@ -1,0 +1,21 @@
+//! Events as JSON lines (docs/formats.md).
+
+use serde::Serialize;
+
+use crate::event::Event;
+
+/// Version of the lines' layout.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    v: u32,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+/// One line without its end.
+pub(super) fn line(event: &Event) -> String {
+    // Every key is a string and every number finite, so this can't fail; an empty line would say that it did.
+    serde_json::to_string(&Line { v: VERSION, event }).unwrap_or_default()
+}

@@ -1,0 +1,14 @@
+//! What a person or a script sees, and how they ask.
+
+pub mod args;
+mod bar;
+mod escape;
+mod json;
+mod lines;
+mod prompt;
+mod report;
+mod screen;
+mod units;
+
+pub use prompt::Prompt;
+pub use screen::{Results, Screen, Style, Verbosity};

@@ -1,0 +1,145 @@
+//! Where events become visible: a bar or lines on stderr, results or JSON lines on stdout.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::event::{Event, Observer, Progress};
+
+use super::bar::Bar;
+use super::lines::Lines;
+use super::{json, report};
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Style {
+    /// A bar on a terminal, lines otherwise.
+    Auto,
+    /// A bar.
+    Bar,
+    /// A line a minute, and at each change.
+    Lines,
+    /// Nothing.
+    None,
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors and results alone.
+    Quiet,
+    /// What a person wants to know.
+    Normal,
+    /// The evidence as well.
+    Evidence,
+}
+
+/// Where results go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Results {
+    /// Text on stdout.
+    Stdout,
+    /// Text on stderr: stdout carries the image.
+    Stderr,
+    /// Every event as a JSON line on stdout.
+    Json,
+}
+
+/// Shows a job.
+pub struct Screen {
+    verbosity: Verbosity,
+    results: Results,
+    bar: Option<Bar>,
+    lines: Option<Lines>,
+    last: Option<Progress>,
+}
+
+impl Screen {
+    /// A screen in this style.
+    pub fn new(style: Style, verbosity: Verbosity, results: Results) -> Self {
+        let quiet = verbosity == Verbosity::Quiet;
+        let on_terminal = io::stderr().is_terminal();
+        let bar = !quiet && (style == Style::Bar || style == Style::Auto && on_terminal);
+        let lines = !quiet && (style == Style::Lines || style == Style::Auto && !on_terminal);
+        Self { verbosity, results, bar: bar.then(Bar::new), lines: lines.then(Lines::new), last: None }
+    }
+
+    fn say(&mut self, line: &str) {
+        match &mut self.bar {
+            Some(bar) => bar.print(line),
+            None => error_line(line),
+        }
+    }
+
+    fn result_line(&self, line: &str) {
+        match self.results {
+            Results::Stdout => output_line(line),
+            Results::Stderr => error_line(line),
+            Results::Json => {}
+        }
+    }
+}
+
+impl Observer for Screen {
+    fn event(&mut self, event: &Event) {
+        if self.results == Results::Json {
+            output_line(&json::line(event));
+        }
+        match event {
+            Event::Progress(progress) => {
+                if let Some(bar) = &mut self.bar {
+                    bar.progress(progress);
+                }
+                if let Some(line) = self.lines.as_mut().and_then(|lines| lines.progress(progress)) {
+                    error_line(&line);
+                }
+                self.last = Some(progress.clone());
+            }
+            Event::Trouble(trouble) if self.verbosity < Verbosity::Evidence => {
+                if let Some(line) = self.lines.as_mut().and_then(|lines| lines.trouble(trouble)) {
+                    error_line(&line);
+                }
+            }
+            Event::Result(result) => {
+                if let Some(bar) = &mut self.bar {
+                    bar.finish();
+                }
+                let needed =
+                    |line: &&String| self.verbosity > Verbosity::Quiet || line.contains(": ") && !line.starts_with("done");
+                report::result(result).iter().filter(needed).for_each(|line| error_line(line));
+                report::digests(result).iter().for_each(|line| self.result_line(line));
+            }
+            Event::Drives(drives) => report::drives(drives).iter().for_each(|line| self.result_line(line)),
+            _ => {}
+        }
+        if self.verbosity > Verbosity::Quiet
+            && let Some(line) = report::line(event)
+        {
+            self.say(&line);
+        }
+        if self.verbosity == Verbosity::Evidence {
+            report::detail(event).iter().for_each(|line| self.say(line));
+        }
+    }
+
+    fn idle(&mut self) {
+        if let Some(bar) = &mut self.bar {
+            bar.idle();
+        }
+    }
+
+    fn standing(&mut self) {
+        let line = self.last.as_ref().map_or_else(
+            || "nothing was read yet".into(),
+            |last| format!("{}: {}, at sector {}", report::phase_name(last.phase), report::progress(last), last.lba),
+        );
+        self.say(&line);
+    }
+}
+
+/// A line on stderr. When nobody can read it there is nobody to tell that.
+pub(super) fn error_line(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn output_line(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}

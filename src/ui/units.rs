@@ -1,0 +1,52 @@
+//! Numbers as people read them.
+
+use crate::rescue::policy::SECTOR;
+
+/// Bytes in decimal units, three digits: `4.70 GB`.
+pub(super) fn bytes(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["bytes", "kB", "MB", "GB"] {
+        match value {
+            _ if unit == "bytes" && bytes < 1000 => return format!("{bytes} bytes"),
+            v if v < 10.0 && unit != "bytes" => return format!("{v:.2} {unit}"),
+            v if v < 100.0 && unit != "bytes" => return format!("{v:.1} {unit}"),
+            v if v < 1000.0 => return format!("{v:.0} {unit}"),
+            _ => value /= 1000.0,
+        }
+    }
+    format!("{value:.2} TB")
+}
+
+/// Sectors as bytes.
+pub(super) fn size(sectors: u32) -> String {
+    bytes(u64::from(sectors) * SECTOR as u64)
+}
+
+/// Milliseconds as `1:02:03` or `2:03`.
+pub(super) fn time(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// A share in percent that is 100 only when all is done.
+pub(super) fn percent(part: u32, whole: u32) -> String {
+    if part >= whole {
+        return "100 %".into();
+    }
+    // Cut, not rounded: 99.96 is not 100.0.
+    format!("{:.1} %", (f64::from(part) / f64::from(whole.max(1)) * 1000.0).floor() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well_and_never_round_up_to_done() {
+        assert_eq!([0, 999, 1000, 12_345, 4_700_372_992].map(bytes), ["0 bytes", "999 bytes", "1.00 kB", "12.3 kB", "4.70 GB"]);
+        assert_eq!([59_999, 61_000, 3_723_000].map(time), ["0:59", "1:01", "1:02:03"]);
+        assert_eq!(percent(99_999, 100_000), "99.9 %");
+        assert_eq!(percent(5, 5), "100 %");
+    }
+}
