@@ -25,7 +25,7 @@ pub(super) enum Written {
 
 /// Takes sectors until the writer is done. Sectors that come early wait for a later pass over the file: only the prefix counts.
 pub(super) fn run(mut hashed: Hashed, written: &Receiver<Written>, free: &Sender<Buffer>) -> Hashed {
-    const ZEROS: [u8; 64 * SECTOR] = [0; 64 * SECTOR];
+    static ZEROS: [u8; 64 * SECTOR] = [0; 64 * SECTOR];
     for part in written {
         match part {
             Written::Sectors(extent, buffer) => {

@@ -172,7 +172,7 @@ impl Writer {
 }
 
 fn write_zeros(output: &Output, extent: Extent) -> io::Result<()> {
-    const ZEROS: [u8; 64 * SECTOR] = [0; 64 * SECTOR];
+    static ZEROS: [u8; 64 * SECTOR] = [0; 64 * SECTOR];
     let mut at = extent.first;
     while at < extent.end() {
         let count = (extent.end() - at).min(64);

@@ -1,8 +1,8 @@
 //! Image, map and record: what is there already, and what that means for a run.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -159,8 +159,9 @@ impl Existing {
                         length.map_or("vanished".to_string(), |length| format!("only {length}"))
                     )));
                 }
-                let record =
-                    fs::read_to_string(with_suffix(image, "json")).ok().and_then(|text| serde_json::from_str(&text).ok());
+                let record = File::open(with_suffix(image, "json"))
+                    .ok()
+                    .and_then(|file| serde_json::from_reader(BufReader::new(file)).ok());
                 Ok(Self::Begun(Box::new(Begun { mapfile, record })))
             }
         }
