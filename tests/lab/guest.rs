@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(240);
 pub fn missing() -> Option<String> {
     let files = ["vmlinux", "initramfs"].map(|file| Path::new(LAB).join(file));
     let no_file = files.iter().find(|file| !file.exists()).map(|file| file.display().to_string());
-    let works = |program: &&str| Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok();
+    let works = |program: &&str| Command::new(program).arg("--version").output().is_ok();
     no_file.or_else(|| [QEMU, "xorriso"].into_iter().find(|program| !works(program)).map(str::to_owned))
 }
 

@@ -10,7 +10,7 @@ host() {
     [ "$answer" = ok ] || { echo "host $*: $answer"; exit 1; }
 }
 
-# until COMMAND...: waits till it succeeds, 30 s at most.
+# wait_for COMMAND...: waits till it succeeds, 30 s at most.
 wait_for() {
     tries=0
     until "$@" 2>/dev/null; do
@@ -21,7 +21,10 @@ wait_for() {
 }
 
 # holds BYTES FILE: so many bytes of the file are written (holes do not count).
-holds() { [ $(($(stat -c %b "$2") * 512)) -ge "$1" ]; }
+holds() { [ -e "$2" ] && [ $(($(stat -c %b "$2") * 512)) -ge "$1" ]; }
+
+# midway IMAGE REQUEST...: asks the host when a part of the image is written, while the script goes on.
+midway() { (image=$1; shift; wait_for holds 2000000 "$image"; host "$@") & }
 
 # ends STATUS COMMAND...: runs it, and it must end so.
 ends() {

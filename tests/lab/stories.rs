@@ -74,16 +74,17 @@ fn damaged() -> Result<String, Box<dyn Error>> {
         r#"
 cp /share/disc.iso want.iso
 hole want.iso 1000 2; hole want.iso 2000 1; hole want.iso 4990 1
-copy() { # NODE IMAGE
+copy() { # NODE IMAGE SENSE
+    says "$3" sg_raw -r 2048 "$1" 28 00 00 00 03 e8 00 00 01 00 # the drive does fail as this chapter claims
     ends 3 discrip "$1" "$2"
     ends 0 cmp "$2" want.iso
     ends 0 test "$(lost "$2.map")" = "1000 1001 2000 4990 "
 }
-medium_error() { copy /dev/sr0 medium.iso; }          # 03/11/00
-aborted_command() { copy /dev/sr1 aborted.iso; }      # 0B/00/06
-lba_out_of_range() { copy /dev/sr2 range.iso; }       # 05/21/00: as if the disc ended there
-usb_medium_error() { copy /dev/sr3 usb.iso; }
-chapter medium_error; chapter aborted_command; chapter lba_out_of_range; chapter usb_medium_error
+medium_error() { copy /dev/sr0 medium.iso "Unrecovered read error"; }
+aborted_command() { copy /dev/sr1 aborted.iso "I/O process terminated"; }
+out_of_range() { copy /dev/sr2 range.iso "Logical block address out of range"; } # as if the disc ended there
+usb_medium_error() { copy /dev/sr3 usb.iso "Unrecovered read error"; }
+chapter medium_error; chapter aborted_command; chapter out_of_range; chapter usb_medium_error
 "#,
     )
 }
@@ -122,16 +123,11 @@ chapter every_sector; chapter witnesses
 /// Something happens while a slow drive is being read; the same command finishes the work.
 fn interrupted() -> Result<String, Box<dyn Error>> {
     let guest = Guest::new()?;
-    let disc = guest.disc("disc.iso", 4, 6000)?;
-    guest.disc("other.iso", 5, 6000)?;
+    let disc = guest.disc("disc.iso", 4, 8000)?;
+    guest.disc("other.iso", 5, 8000)?;
     let drives = [Bus::Scsi, Bus::Scsi, Bus::Sata].map(|bus| Drive::new(bus, &disc).slow(3 << 20));
     guest.with(drives).run(
         r#"
-# At a third of the disc, at the latest.
-midway() { # IMAGE REQUEST...
-    (image=$1; shift; wait_for holds 2000000 "$image"; host "$@") &
-}
-
 killed() {
     discrip /dev/sr0 killed.iso &
     program=$!
@@ -175,7 +171,7 @@ chapter killed; chapter tray_opened; chapter disc_changed
 /// A USB drive's plug comes out: for a moment, and for good.
 fn unplugged() -> Result<String, Box<dyn Error>> {
     let guest = Guest::new()?;
-    let disc = guest.disc("disc.iso", 6, 6000)?;
+    let disc = guest.disc("disc.iso", 6, 8000)?;
     guest.with([Drive::new(Bus::Usb, &disc).slow(3 << 20)]).run(
         r#"
 plugged_in_again() {
@@ -184,12 +180,13 @@ plugged_in_again() {
     ends 0 cmp again.iso /share/disc.iso
 }
 for_good() {
-    drive=/dev/$(basename /sys/class/block/sr*) # it may come back by another name
-    (wait_for holds 2000000 gone.iso; host unplug cd0) &
-    ends 7 discrip --wait-drive 3s "$drive" gone.iso
+    there='test -b /dev/sr[0-9]' # it may come back by another name
+    wait_for eval "$there"
+    midway gone.iso unplug cd0
+    ends 7 discrip --wait-drive 3s /dev/sr[0-9] gone.iso
     ends 1 ddrescuelog -q -D gone.iso.map
     host plug cd0
-    wait_for test -b /dev/sr[0-9]
+    wait_for eval "$there"
     ends 0 discrip /dev/sr[0-9] gone.iso
     ends 0 cmp gone.iso /share/disc.iso
 }
