@@ -74,8 +74,8 @@ impl Guest {
             Ok(0) => Ok(output),
             Ok(status) => Err(format!("{output}the script ended with {status}").into()),
             Err(error) => {
-                let kernel = String::from_utf8_lossy(&fs::read(folder.join("kernel.log")).unwrap_or_default()).into_owned();
-                Err(format!("{output}the kernel's log:\n{kernel}{error}").into())
+                let read = |file| String::from_utf8_lossy(&fs::read(folder.join(file)).unwrap_or_default()).into_owned();
+                Err(format!("{output}last said:\n{}the kernel's log:\n{}{error}", read("said"), read("kernel.log")).into())
             }
         }
     }
