@@ -1,6 +1,6 @@
 # What a story's script can say. It stands before every script, and runs in the guest under the host's own /bin/sh.
 cd /scratch || exit 1
-cp "$DISCRIP" /usr/bin/discrip # also where the ordinary user can reach it
+cp "$DISCRIP" /usr/bin/discrip || exit 1 # also where the ordinary user can reach it
 failures=0
 
 # host eject|tray-open|tray-close|unplug|plug ID, host insert ID FILE, host after SECONDS ...: acts on the hardware; waits for the answer.
