@@ -63,7 +63,7 @@ impl Guest {
         let folder = self.folder.path();
         let drives = self.drives.len();
         let discrip = std::env::var("DISCRIP").ok();
-        let discrip = discrip.as_deref().or(option_env!("CARGO_BIN_EXE_discrip")).unwrap_or("/bin/false");
+        let discrip = discrip.as_deref().unwrap_or(env!("CARGO_BIN_EXE_discrip"));
         let library = include_str!("guest.sh");
         let all = format!("DISCRIP={discrip}\n{library}\nall_drives {drives}\n{script}\n[ $failures = 0 ]\n");
         fs::write(folder.join("script"), all)?;

@@ -1,7 +1,7 @@
 //! The lab: `discrip` against the kernel's own drivers for optical drives, in virtual machines (README.md).
 //!
 //! The stories run one after the other, as each machine takes a core; `cargo test --test lab -- WORD` runs those with WORD
-//! in their name.
+//! in their name, and `--nocapture` prints what all of them said.
 
 mod disc;
 mod drive;
@@ -13,7 +13,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let (options, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
+    let is_shown = |line: &&str| line.starts_with("note: ") || options.iter().any(|option| option == "--nocapture");
     if let Some(what) = guest::missing() {
         println!("lab: skipped (no {what}; run make lab-setup)");
         return ExitCode::SUCCESS;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
             Ok(output) => {
                 passed += 1;
                 println!("test {name} ... ok ({took} s)");
-                (output.lines().filter(|line| line.starts_with("note: "))).for_each(|line| println!("    {line}"));
+                output.lines().filter(is_shown).for_each(|line| println!("    {line}"));
             }
             Err(error) => {
                 failed += 1;
