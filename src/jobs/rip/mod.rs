@@ -341,9 +341,7 @@ fn watched(reading: &mut Reading<'_>, heard: &Receiver<Event>, observer: &mut dy
                 observer.standing();
             }
             if stop.requested().is_some() && !std::mem::replace(&mut told, true) {
-                observer.event(&Event::notice(
-                    "stopping: waiting for the drive to end its command, then the map is saved (the same signal again ends at once)",
-                ));
+                observer.event(&Event::notice("stopping after the drive's present command (a second signal ends at once)"));
             }
         }
         reader.join().map_err(|_| RipError::Failed("the reader thread broke down".into()))?
