@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rescue::{Class, Extent};
+use crate::mmc::{Class, Extent};
 use crate::scsi::SenseCode;
 
 use super::{Identity, Region, SizeDecision};

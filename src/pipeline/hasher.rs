@@ -2,8 +2,7 @@
 
 use std::sync::mpsc::{Receiver, Sender};
 
-use crate::rescue::Extent;
-use crate::rescue::policy::SECTOR;
+use crate::mmc::{Extent, SECTOR};
 use crate::sys::Buffer;
 use crate::trust::Sums;
 

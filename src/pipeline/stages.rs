@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use crate::medium::{Output, OutputKind};
-use crate::rescue::Extent;
-use crate::rescue::policy::{LONGEST_COMMAND, SECTOR};
+use crate::mmc::{Extent, SECTOR};
+use crate::rescue::policy::LONGEST_COMMAND;
 use crate::sys::Buffer;
 
 use super::hasher::{self, Hashed, Written};

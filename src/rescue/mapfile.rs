@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::policy::SECTOR;
-use super::{Extent, Extents, State};
+use crate::mmc::{Extent, SECTOR};
+
+use super::{Extents, State};
 
 /// A mapfile's content. Positions and sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,10 @@
 //!
 //! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed: sector by sector from both edges inwards.
 
+use crate::mmc::{Class, Extent};
+
 use super::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE, TRANSPORT_TRIES};
-use super::{Class, Extent, Extents, State};
+use super::{Extents, State};
 
 /// What the planner must know of the disc.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use crate::disc::{Facts, Layout, Record, Sameness, SensedExtent};
 use crate::event::{Event, PhaseChange, PhaseName, Progress, Trouble};
-use crate::mmc::{Interruption, ReadEnd};
+use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
-    FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, SECTOR, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
+    FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
 };
-use crate::rescue::{Class, Extent, Extents, Order, Outcome, Phase, Planner, State};
+use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
 use crate::scsi::{Sense, SenseCode};
 use crate::sys::{Buffer, Stop};
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::disc::Record;
 use crate::medium::{Output, OutputKind, save};
+use crate::mmc::SECTOR;
 use crate::rescue::mapfile::{self, Mapfile, Position};
-use crate::rescue::policy::SECTOR;
 use crate::rescue::{Extents, Phase, Resume, State};
 use crate::sys::{Cause, Space};
 
