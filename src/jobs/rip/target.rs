@@ -6,6 +6,8 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::disc::Record;
 use crate::medium::{Output, OutputKind, save};
 use crate::mmc::SECTOR;
@@ -48,6 +50,9 @@ impl Target {
             return Ok(Self { image: None, map: map.map(Into::into), kind: OutputKind::Stream, existing: Existing::Nothing });
         };
         let kind = OutputKind::of(image)?;
+        if kind == OutputKind::File {
+            check_folder(folder_of(image))?;
+        }
         let beside = (kind == OutputKind::File).then(|| with_suffix(image, "map"));
         let map = map.map(Into::into).or(beside);
         let existing = if kind == OutputKind::File { Existing::at(image, map.as_deref())? } else { Existing::Nothing };
@@ -228,6 +233,13 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.push(".");
     name.push(suffix);
     name.into()
+}
+
+/// Map and record need a folder that can be written to, also when the image is there already.
+fn check_folder(folder: &Path) -> Result<(), RipError> {
+    access(folder, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|errno| {
+        RipError::Failed(format!("writing to the folder {}: {}; choose another folder", folder.display(), errno.desc()))
+    })
 }
 
 /// The folder that a file lies in.
