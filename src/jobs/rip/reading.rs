@@ -10,7 +10,7 @@ use crate::event::{Event, PhaseChange, PhaseName, Progress, Trouble};
 use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
-    FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
+    FIRST_LIMIT, FIRST_SAVE, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
 };
 use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
 use crate::scsi::{Sense, SenseCode};
@@ -58,6 +58,7 @@ pub(super) struct Saving {
     pub(super) head: Vec<String>,
     pub(super) record: Record,
     pub(super) last: Instant,
+    pub(super) interval: Duration,
 }
 
 /// Counts of this run.
@@ -122,7 +123,8 @@ impl Reading<'_> {
                 }
             }
             self.tell_progress(extent);
-            if self.saving.last.elapsed() >= SAVE_EVERY {
+            if self.saving.last.elapsed() >= self.saving.interval {
+                self.saving.interval = (self.saving.interval * 2).min(SAVE_EVERY);
                 self.save();
             }
         }
@@ -380,7 +382,7 @@ enum Doubt {
 impl Saving {
     /// Map and record beside a target.
     pub(super) fn at(target: &Target, head: Vec<String>, record: Record) -> Self {
-        Self { map: target.map.clone(), record_path: target.record(), head, record, last: Instant::now() }
+        Self { map: target.map.clone(), record_path: target.record(), head, record, last: Instant::now(), interval: FIRST_SAVE }
     }
 
     /// Map and record for this state; `log` is what the present run did, if there is one.
