@@ -265,11 +265,14 @@ impl Reading<'_> {
             (Sameness::Other(why), _) => Err(RipError::Stopped(format!(
                 "another disc is in the drive ({why}); put back the first one, and the same command goes on"
             ))),
-            (Sameness::CantTell, Doubt::MediumChange) if !self.request.same_disc => Err(RipError::Stopped(
-                "the disc may have been exchanged, and nothing that can be read tells whether it is the same; \
+            // Without samples nothing was read that another disc could be mixed with.
+            (Sameness::CantTell, Doubt::MediumChange) if !self.request.same_disc && !self.samples.is_empty() => {
+                Err(RipError::Stopped(
+                    "the disc may have been exchanged, and nothing that can be read tells whether it is the same; \
                  if it is, the same command with --same-disc goes on"
-                    .into(),
-            )),
+                        .into(),
+                ))
+            }
             _ => {
                 // What recognising it brought up has been dealt with.
                 self.station.drive.take_medium_change();
