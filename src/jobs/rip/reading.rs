@@ -11,6 +11,7 @@ use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
     FIRST_LIMIT, FIRST_SAVE, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
+    TRANSPORT_PAUSE,
 };
 use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
 use crate::scsi::{Sense, SenseCode};
@@ -214,7 +215,8 @@ impl Reading<'_> {
                 "{TRANSPORT_FAILURES_IN_A_ROW} reads in a row were lost between drive and computer ({why}); look at cable, port and power; the same command goes on"
             )));
         }
-        Ok(())
+        // A USB drive that was pulled out fails this way for a moment, before the kernel knows that it is gone.
+        self.station.sleep(TRANSPORT_PAUSE * self.tally.transport)
     }
 
     /// The command was not carried out; the planner will ask again.
