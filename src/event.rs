@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
-use crate::rescue::{Class, Phase};
+use crate::mmc::Class;
+use crate::rescue::Phase;
 use crate::status::Status;
 
 /// One thing that happened. LBAs and counts in sectors, times in milliseconds of the drive's clock, rates in bytes a second.

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::mmc::Family;
-use crate::rescue::policy::{RUN_OUT, SECTOR};
-use crate::trust::hex;
+use crate::mmc::{Family, SECTOR};
+use crate::rescue::policy::RUN_OUT;
 
 use super::{Layout, Track};
 
@@ -64,7 +63,7 @@ impl Identity {
 impl SystemArea {
     /// The digest of one sector, as this list holds it.
     pub fn digest(sector: &[u8]) -> String {
-        hex(&Sha256::digest(sector))
+        hex::encode(Sha256::digest(sector))
     }
 
     /// Compares sector by sector. Sectors of zeros are on many discs and tell nothing.

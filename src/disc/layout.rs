@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::mmc::{DiscStatus, Family, Profile};
+use crate::mmc::{DiscStatus, Extent, Family, Profile};
+use crate::rescue::Geometry;
 use crate::rescue::policy::RUN_OUT;
-use crate::rescue::{Extent, Geometry};
 
 use super::{Facts, Region, RegionClass};
 

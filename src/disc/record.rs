@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rescue::{Class, Extent};
+use crate::mmc::{Class, Extent};
+use crate::scsi::SenseCode;
 
 use super::{Identity, Region, SizeDecision};
 
@@ -75,8 +76,8 @@ pub struct SensedExtent {
     /// Where.
     #[serde(flatten)]
     pub extent: Extent,
-    /// Key, ASC and ASCQ in hex, e.g. `3/11/05`.
-    pub sense: String,
+    /// What the drive said.
+    pub sense: SenseCode,
 }
 
 impl Record {

@@ -1,10 +1,9 @@
 //! Parts of a disc that are no data.
 
+use crate::mmc::Extent;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-use crate::rescue::Extent;
 
 /// Sectors that are defined as zero in the image, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use crate::rescue::mapfile::Mapfile;
 use super::areas::Areas;
 use super::dice::{self, Topic};
 
-const SECTOR: u64 = 2048;
+const SECTOR: u64 = crate::mmc::SECTOR as u64;
 
 /// The dead sectors of a disc of `sectors` sectors after a mapfile. A sector is dead when one byte of it is; damage beyond the
 /// disc is ignored. The error says why the text is no mapfile.
@@ -20,7 +20,7 @@ pub(super) fn dead_sectors(mapfile: &str, sectors: u32) -> Result<Areas, String>
 
 /// What is `-` in a mapfile, in bytes.
 fn dead_bytes(mapfile: &str) -> Result<Vec<Range<u64>>, String> {
-    let blocks = Mapfile::parse(mapfile).map_err(|error| error.to_string())?.blocks;
+    let blocks = Mapfile::parse_loose(mapfile).map_err(|error| error.to_string())?.blocks;
     if blocks.is_empty() {
         return Err("it has no blocks".into());
     }

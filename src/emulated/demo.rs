@@ -3,10 +3,11 @@
 //! One directory, ISO 9660 level 1 (ECMA-119): volume descriptor in sector 16, terminator, two path tables, the root
 //! directory, then the files one after the other.
 
+use crate::mmc::SECTOR;
+
 use super::areas::Areas;
 use super::dice::{self, Topic};
 
-const SECTOR: usize = 2048;
 const LABEL: &[u8] = b"DISCSMITH_DEMO";
 const DESCRIPTOR: u32 = 16;
 const PATH_TABLE_LITTLE: u32 = 18;

@@ -13,7 +13,7 @@ use super::layout::{Kind, Track};
 use super::profile::Profile;
 
 /// Bytes in a sector of data.
-pub(super) const SECTOR: u32 = 2048;
+pub(super) const SECTOR: u32 = crate::mmc::SECTOR as u32;
 
 /// A disc that can lie in the drive.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 pub mod iso9660;
 pub mod udf;
 
-use crate::rescue::policy::SECTOR;
+use crate::mmc::SECTOR;
 
 /// One sector.
 pub type Sector = [u8; SECTOR];

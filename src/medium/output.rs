@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::rescue::policy::SECTOR;
+use crate::mmc::SECTOR;
 
 /// An image that is open for writing, and locked.
 #[derive(Debug)]

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use crate::rescue::policy::{COMMAND_LIMIT, LONGEST_COMMAND, SECTOR};
 use crate::scsi::cdb::Lock;
 use crate::scsi::{Cdb, Completion, Data, Ending, Sense, Transport, TransportError};
 
 use super::{
-    Capacity, DiscInformation, Inquiry, PhysicalFormat, Profile, Toc, TrackInformation, inquiry, is_copy_protected, lead_outs,
-    u16_at,
+    Capacity, DiscInformation, Inquiry, PhysicalFormat, Profile, SECTOR, Toc, TrackInformation, inquiry, is_copy_protected,
+    lead_outs, u16_at,
 };
 
 /// A drive, reached through any transport.
@@ -59,6 +58,9 @@ pub enum Speed {
     Max,
 }
 
+/// Limit of commands that read no sectors.
+const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+
 /// Replies are cut at this length: the longest that is asked for is a DVD's physical format.
 const REPLY: usize = 2052;
 
@@ -72,9 +74,9 @@ impl Drive {
         Self { transport, nonce: seed | 1, medium_may_have_changed: false }
     }
 
-    /// Sectors of the longest read.
+    /// Sectors of the longest read that the transport takes.
     pub fn longest_read(&self) -> u32 {
-        u32::try_from(self.transport.max_transfer() / SECTOR).unwrap_or(u32::MAX).clamp(1, LONGEST_COMMAND)
+        u32::try_from(self.transport.max_transfer() / SECTOR).unwrap_or(u32::MAX).max(1)
     }
 
     /// Eight bytes that were never used before (a Weyl sequence: odd step, full period).

@@ -1,20 +1,24 @@
 //! What an optical drive understands: [`Drive`] sends MMC commands and parses the replies.
 
 mod capacity;
+mod class;
 mod disc_information;
 mod drive;
 mod inquiry;
 mod profile;
 mod read;
+mod sector;
 mod structure;
 mod toc;
 
 pub use capacity::Capacity;
+pub use class::Class;
 pub use disc_information::{DiscInformation, DiscStatus, TrackInformation};
 pub use drive::{CommandError, Drive, Readiness, Speed};
 pub use inquiry::Inquiry;
 pub use profile::{Family, Profile};
 pub use read::{Interruption, ReadEnd};
+pub use sector::{Extent, SECTOR};
 pub use structure::{PhysicalFormat, is_copy_protected};
 pub use toc::{Toc, TocTrack, lead_outs};
 

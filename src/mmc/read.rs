@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use crate::rescue::policy::SECTOR;
-use crate::rescue::{Class, Extent};
 use crate::scsi::{Cdb, Data, Ending, Sense, TransportError};
 
-use super::Drive;
+use super::{Class, Drive, Extent, SECTOR};
 
 /// How one read ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

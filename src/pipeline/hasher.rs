@@ -2,8 +2,7 @@
 
 use std::sync::mpsc::{Receiver, Sender};
 
-use crate::rescue::Extent;
-use crate::rescue::policy::SECTOR;
+use crate::mmc::{Extent, SECTOR};
 use crate::sys::Buffer;
 use crate::trust::Sums;
 
@@ -25,7 +24,7 @@ pub(super) enum Written {
 
 /// Takes sectors until the writer is done. Sectors that come early wait for a later pass over the file: only the prefix counts.
 pub(super) fn run(mut hashed: Hashed, written: &Receiver<Written>, free: &Sender<Buffer>) -> Hashed {
-    const ZEROS: [u8; 64 * SECTOR] = [0; 64 * SECTOR];
+    static ZEROS: [u8; 64 * SECTOR] = [0; 64 * SECTOR];
     for part in written {
         match part {
             Written::Sectors(extent, buffer) => {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use crate::medium::{Output, OutputKind};
-use crate::rescue::Extent;
-use crate::rescue::policy::{LONGEST_COMMAND, SECTOR};
+use crate::mmc::{Extent, SECTOR};
+use crate::rescue::policy::LONGEST_COMMAND;
 use crate::sys::Buffer;
 
 use super::hasher::{self, Hashed, Written};
@@ -172,7 +172,7 @@ impl Writer {
 }
 
 fn write_zeros(output: &Output, extent: Extent) -> io::Result<()> {
-    const ZEROS: [u8; 64 * SECTOR] = [0; 64 * SECTOR];
+    static ZEROS: [u8; 64 * SECTOR] = [0; 64 * SECTOR];
     let mut at = extent.first;
     while at < extent.end() {
         let count = (extent.end() - at).min(64);

@@ -2,28 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-/// A run of sectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Extent {
-    /// First LBA.
-    pub first: u32,
-    /// Number of sectors.
-    pub count: u32,
-}
-
-impl Extent {
-    /// The sectors from `first` up to, not including, `end`.
-    pub fn between(first: u32, end: u32) -> Self {
-        Self { first, count: end.saturating_sub(first) }
-    }
-
-    /// The LBA after the last sector.
-    pub fn end(self) -> u32 {
-        self.first.saturating_add(self.count)
-    }
-}
+use crate::mmc::Extent;
 
 /// A run of sectors with one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::policy::SECTOR;
-use super::{Extent, Extents, State};
+use crate::mmc::{Extent, SECTOR};
+
+use super::{Extents, State};
 
 /// A mapfile's content. Positions and sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,15 @@ impl State {
 impl Mapfile {
     /// Reads a mapfile's text. An empty text is a new rescue: nothing tried.
     pub fn parse(text: &str) -> Result<Self, MapfileError> {
+        Self::read(text, Gaps::Refused)
+    }
+
+    /// The same, but blocks may leave gaps between them: those were not tried (ddrescuelog's `--loose-domain`). For lists of damage.
+    pub fn parse_loose(text: &str) -> Result<Self, MapfileError> {
+        Self::read(text, Gaps::NonTried)
+    }
+
+    fn read(text: &str, gaps: Gaps) -> Result<Self, MapfileError> {
         let mut position = None;
         let mut blocks: Vec<Block> = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -91,16 +101,14 @@ impl Mapfile {
             let state = words.next().and_then(State::from_symbol).ok_or_else(|| error("the status is none of ?*/-+"))?;
             let end = blocks.last().map_or(0, |block| block.first + block.size);
             first.checked_add(size).filter(|_| size > 0 || first == 0).ok_or_else(|| error("the size is impossible"))?;
-            if !blocks.is_empty() && first != end {
+            let is_gap = first > end;
+            if first < end || is_gap && !blocks.is_empty() && gaps == Gaps::Refused {
                 return Err(error("the block does not begin where the one before ends"));
             }
-            if blocks.is_empty() && first > 0 {
-                blocks.push(Block { first: 0, size: first, state: State::NonTried });
+            if is_gap {
+                append(&mut blocks, Block { first: end, size: first - end, state: State::NonTried });
             }
-            match blocks.last_mut() {
-                Some(last) if last.state == state => last.size += size,
-                _ => blocks.push(Block { first, size, state }),
-            }
+            append(&mut blocks, Block { first, size, state });
         }
         Ok(Self { position: position.unwrap_or(Position { at: 0, status: '?', pass: 1 }), blocks })
     }
@@ -124,6 +132,21 @@ impl Mapfile {
         }
         extents.set(Extent::between(clamp(self.end() / SIZE), sectors), State::NonTried);
         extents
+    }
+}
+
+/// What a gap between two blocks means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gaps {
+    Refused,
+    NonTried,
+}
+
+/// Adds a block that begins where the list ends; neighbours of one state are one block.
+fn append(blocks: &mut Vec<Block>, block: Block) {
+    match blocks.last_mut() {
+        Some(last) if last.state == block.state => last.size += block.size,
+        _ => blocks.push(block),
     }
 }
 
@@ -193,6 +216,15 @@ mod tests {
         {
             assert_eq!(Mapfile::parse(text).unwrap_err().line, line, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_list_of_damage_may_have_gaps() {
+        let text = "0 ?\n2048 2048 -\n8192 2048 -\n";
+        assert!(Mapfile::parse(text).is_err());
+        let states: String = Mapfile::parse_loose(text).unwrap().to_extents(5).iter().map(|run| run.value.symbol()).collect();
+        assert_eq!(states, "?-?-");
+        assert!(Mapfile::parse_loose("0 ?\n2048 4096 -\n4096 2048 -\n").is_err(), "overlap");
     }
 
     #[test]

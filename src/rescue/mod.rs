@@ -1,16 +1,13 @@
 //! Which sectors next? Pure: no I/O, no clock.
 //!
-//! [`Extents`] is the map of the disc, [`mapfile`] its text (GNU ddrescue's), [`Planner`] decides what to read, [`Class`] says why a
-//! sector could not be read, and [`policy`] holds every number with its reason.
+//! [`Extents`] is the map of the disc, [`mapfile`] its text (GNU ddrescue's), [`Planner`] decides what to read, and [`policy`] holds every number with its reason.
 
-mod class;
 mod extents;
 pub mod mapfile;
 mod planner;
 pub mod policy;
 
-pub use class::Class;
-pub use extents::{Extent, Extents, Run};
+pub use extents::{Extents, Run};
 pub use planner::{Geometry, Order, Outcome, Phase, Planner, Resume};
 
 /// What is known of a sector, in ddrescue's order: from less to more processed.

@@ -11,8 +11,10 @@
 //!
 //! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed: sector by sector from both edges inwards.
 
+use crate::mmc::{Class, Extent};
+
 use super::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE, TRANSPORT_TRIES};
-use super::{Class, Extent, Extents, State};
+use super::{Extents, State};
 
 /// What the planner must know of the disc.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +76,7 @@ pub enum Outcome {
     NotTried,
 }
 
-/// The state machine: [`Planner::next`] asks for one read, [`Planner::answer`] takes its outcome.
+/// The state machine: [`Planner::ask`] asks for one read, [`Planner::answer`] takes its outcome.
 #[derive(Debug)]
 pub struct Planner {
     map: Extents<State>,
@@ -178,7 +180,7 @@ impl Planner {
     }
 
     /// The next read, or `None` when there is nothing left to do. The same read until it is answered.
-    pub fn next(&mut self) -> Option<Extent> {
+    pub fn ask(&mut self) -> Option<Extent> {
         if self.asked.is_none() {
             self.asked = match self.order {
                 Order::InSequence => self.next_in_sequence(),
@@ -188,7 +190,7 @@ impl Planner {
         self.asked
     }
 
-    /// Takes the outcome of the read that [`Planner::next`] asked for.
+    /// Takes the outcome of the read that [`Planner::ask`] asked for.
     pub fn answer(&mut self, outcome: Outcome) {
         let Some(read) = self.asked.take() else { return };
         if outcome != Outcome::Transport {
@@ -489,7 +491,7 @@ mod tests {
         let most = 40 * disc.sectors + 1000;
         for step in 0.. {
             assert!(step < most, "it does not end");
-            let Some(read) = planner.next() else { return };
+            let Some(read) = planner.ask() else { return };
             assert!(read.count > 0 && read.end() <= disc.sectors, "{read:?}");
             planner.answer(disc.answer(read));
         }
@@ -553,7 +555,7 @@ mod tests {
                 let mut planner = disc.planner(map);
                 planner.resume(from);
                 for _ in 0..stop {
-                    let Some(read) = planner.next() else { break };
+                    let Some(read) = planner.ask() else { break };
                     planner.answer(disc.answer(read));
                 }
                 (map, from) = (planner.map().clone(), planner.position());
@@ -568,7 +570,7 @@ mod tests {
         fn in_sequence_each_sector_is_settled_before_the_next(mut disc in discs()) {
             let mut planner = Planner::new(Extents::new(disc.sectors, State::NonTried), disc.geometry(), Order::InSequence, 0);
             let mut settled = 0;
-            while let Some(read) = planner.next() {
+            while let Some(read) = planner.ask() {
                 prop_assert_eq!(read.first, settled);
                 planner.answer(disc.answer(read));
                 while planner.map().get(settled).is_some_and(|state| state >= State::Bad) {
@@ -606,13 +608,13 @@ mod tests {
         let mut planner = Disc { sectors: 1000, block: 1, ..Disc::default() }.planner(Extents::new(1000, State::NonTried));
         let lengths: Vec<u32> = (0..3)
             .map(|_| {
-                let read = planner.next().unwrap();
+                let read = planner.ask().unwrap();
                 planner.answer(Outcome::Transport);
                 read.count
             })
             .collect();
         assert_eq!(lengths, [32, 16, 8]);
-        while planner.next().is_some() {
+        while planner.ask().is_some() {
             planner.answer(Outcome::Transport);
         }
         assert_eq!((planner.map().count(State::Bad), planner.left()), (0, 1000));

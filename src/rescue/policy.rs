@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// Bytes of a sector as we read it (user data of a CD-ROM Mode 1 sector, and of every DVD and BD sector).
-pub const SECTOR: usize = 2048;
-
 /// Sectors of the first commands, 64 KiB: bridges exist that corrupt or hang above it, and all tools in wide use stay there.
 pub const FIRST_COMMAND: u32 = 32;
 
@@ -16,9 +13,6 @@ pub const FIRST_LIMIT: Duration = Duration::from_secs(60);
 
 /// Limit of every later read. A dead sector costs 1 to 30 s inside the drive; a shorter limit makes the kernel reset a drive that works.
 pub const READ_LIMIT: Duration = Duration::from_secs(45);
-
-/// Limit of commands that move no disc.
-pub const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a drive may be becoming ready (02/04/01), after insertion as well as after a reset in mid-run.
 pub const READY_LIMIT: Duration = Duration::from_secs(60);

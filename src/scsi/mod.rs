@@ -15,5 +15,5 @@ mod transport;
 
 pub use cdb::Cdb;
 pub use completion::{Completion, Ending};
-pub use sense::Sense;
+pub use sense::{Sense, SenseCode};
 pub use transport::{Access, Clock, Data, OpenError, Opened, Port, RealClock, Transport, TransportError};

@@ -9,8 +9,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::trust::hex;
-
 use super::{Cdb, Clock, Completion, Data, OpenError, Opened, Port, Transport, TransportError};
 
 /// One line. Bytes in hex; times in milliseconds of the drive's clock.
@@ -115,7 +113,7 @@ impl Transport for Recording {
 impl Line {
     fn of(cdb: &Cdb, at: u64, data: &Data<'_>, result: &Result<Completion, TransportError>) -> Self {
         let mut line = Self {
-            cdb: hex(cdb.bytes()),
+            cdb: hex::encode(cdb.bytes()),
             at,
             took: 0,
             status: 0,
@@ -133,11 +131,11 @@ impl Line {
                 line.took = completion.took.as_millis() as u64;
                 (line.status, line.host, line.driver) = (completion.status, completion.host_status, completion.driver_status);
                 line.residual = completion.residual;
-                line.sense = hex(&completion.sense);
+                line.sense = hex::encode(&completion.sense);
                 if let (Data::In(buffer), 0, 0) = (data, completion.status, completion.host_status) {
                     match cdb.sectors_read() {
-                        Some(_) => line.sha256 = Some(hex(&Sha256::digest(buffer))),
-                        None => line.data = Some(hex(buffer)),
+                        Some(_) => line.sha256 = Some(hex::encode(Sha256::digest(buffer))),
+                        None => line.data = Some(hex::encode(buffer)),
                     }
                 }
             }

@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use super::recording::Line;
 use super::{Access, Cdb, Clock, Completion, Data, OpenError, Opened, Port, Transport, TransportError};
-use crate::rescue::policy::SECTOR;
-use crate::trust::hex;
 
 /// The record of a session and the image that its sectors come from.
 pub struct ReplayPort(Arc<Mutex<Session>>);
@@ -89,7 +87,7 @@ impl Transport for Replay {
         let Some(line) = session.lines.next() else {
             return Err(TransportError::System(format!("the record ends before command {number}, {cdb:?}")));
         };
-        if line.cdb != hex(cdb.bytes()) {
+        if line.cdb != hex::encode(cdb.bytes()) {
             return Err(TransportError::System(format!("command {number} is {cdb:?}, in the record it is {}", line.cdb)));
         }
         session.now = session.now.max(Duration::from_millis(line.at + line.took));
@@ -100,12 +98,13 @@ impl Transport for Replay {
         }
         if let (Data::In(buffer), 0, 0) = (data, line.status, line.host) {
             match (cdb.sectors_read(), &session.sectors, &line.data) {
-                (Some((lba, _)), Some(file), _) => {
-                    let read = file.read_exact_at(buffer, u64::from(lba) * SECTOR as u64);
+                (Some((lba, count)), Some(file), _) => {
+                    let sector = buffer.len() as u64 / u64::from(count.max(1));
+                    let read = file.read_exact_at(buffer, u64::from(lba) * sector);
                     read.map_err(|error| TransportError::System(format!("reading the sectors of the record: {error}")))?;
                 }
                 (Some(_), None, _) => buffer.fill(0),
-                (None, _, Some(data)) => buffer.iter_mut().zip(unhex(data)).for_each(|(to, from)| *to = from),
+                (None, _, Some(data)) => buffer.iter_mut().zip(unhex(data)?).for_each(|(to, from)| *to = from),
                 (None, _, None) => {}
             }
         }
@@ -114,7 +113,7 @@ impl Transport for Replay {
             host_status: line.host,
             driver_status: line.driver,
             residual: line.residual,
-            sense: unhex(&line.sense).collect(),
+            sense: unhex(&line.sense)?,
             took: Duration::from_millis(line.took),
         })
     }
@@ -124,6 +123,6 @@ impl Transport for Replay {
     }
 }
 
-fn unhex(text: &str) -> impl Iterator<Item = u8> + '_ {
-    text.as_bytes().chunks(2).filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+fn unhex(text: &str) -> Result<Vec<u8>, TransportError> {
+    hex::decode(text).map_err(|error| TransportError::System(format!("the record has bytes that are no hex: {error}")))
 }

@@ -1,6 +1,10 @@
 //! Sense data: why a device did not do as asked (SPC-4, 4.5).
 
 use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One decoded sense report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,6 +102,59 @@ impl Sense {
     }
 }
 
+/// Key, ASC and ASCQ alone: what is kept of the sense of 100,000 places. Written as `3/11/05`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SenseCode {
+    /// Sense key.
+    pub key: u8,
+    /// Additional sense code.
+    pub asc: u8,
+    /// Its qualifier.
+    pub ascq: u8,
+}
+
+impl Sense {
+    /// The part that classifies.
+    pub fn code(&self) -> SenseCode {
+        SenseCode { key: self.key, asc: self.asc, ascq: self.ascq }
+    }
+}
+
+impl fmt::Display for SenseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}/{:02x}/{:02x}", self.key, self.asc, self.ascq)
+    }
+}
+
+/// Not three numbers in hex with slashes between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a sense code is KEY/ASC/ASCQ in hex, like 3/11/05")]
+pub struct BadSenseCode;
+
+impl FromStr for SenseCode {
+    type Err = BadSenseCode;
+
+    fn from_str(text: &str) -> Result<Self, BadSenseCode> {
+        let mut numbers = text.split('/').map(|part| u8::from_str_radix(part, 16));
+        match (numbers.next(), numbers.next(), numbers.next(), numbers.next()) {
+            (Some(Ok(key)), Some(Ok(asc)), Some(Ok(ascq)), None) => Ok(Self { key, asc, ascq }),
+            _ => Err(BadSenseCode),
+        }
+    }
+}
+
+impl Serialize for SenseCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SenseCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 /// The information descriptor (type 0, 12 bytes) in a list of sense descriptors.
 fn information_descriptor(mut list: &[u8]) -> Option<u64> {
     while let [kind, length, rest @ ..] = list {
@@ -111,10 +168,10 @@ fn information_descriptor(mut list: &[u8]) -> Option<u64> {
     None
 }
 
-/// `3/11/05`: key, ASC, ASCQ in hex, as the fault rules and the record write it.
+/// The code, as the fault rules and the record write it.
 impl fmt::Display for Sense {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}/{:02x}/{:02x}", self.key, self.asc, self.ascq)
+        self.code().fmt(f)
     }
 }
 
@@ -145,6 +202,7 @@ mod tests {
             let sense = Sense { key, asc, ascq, information: lba.map(u64::from), deferred: false };
             prop_assert_eq!(Sense::parse(&sense.to_fixed()), Some(sense));
             prop_assert_eq!(Sense::parse(&sense.to_descriptor()), Some(sense));
+            prop_assert_eq!(sense.to_string().parse(), Ok(sense.code()));
         }
     }
 }

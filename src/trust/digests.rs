@@ -109,7 +109,7 @@ impl Sums {
     pub fn finish(self) -> Digests {
         let end = |state| match state {
             State::Crc32(hasher) => format!("{:08x}", hasher.finalize()),
-            State::Other(hasher) => hex(&hasher.finalize()),
+            State::Other(hasher) => hex::encode(hasher.finalize()),
         };
         self.0.into_iter().map(|(algorithm, state)| (algorithm, end(state))).collect()
     }
@@ -127,11 +127,6 @@ impl State {
             Algorithm::Sha512 => Box::new(sha2::Sha512::default()),
         })
     }
-}
-
-/// Bytes in lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

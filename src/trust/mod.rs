@@ -4,4 +4,4 @@ mod checksum;
 mod digests;
 
 pub use checksum::{ChecksumError, Expected};
-pub use digests::{Algorithm, Digests, Sums, UnknownAlgorithm, hex};
+pub use digests::{Algorithm, Digests, Sums, UnknownAlgorithm};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::event::{Progress, Trouble};
-use crate::rescue::Class;
+use crate::mmc::Class;
 
 const EVERY: Duration = Duration::from_secs(60);
 

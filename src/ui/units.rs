@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use crate::rescue::policy::SECTOR;
+use crate::mmc::SECTOR;
 
 /// Bytes in decimal units, three digits: `4.70 GB`.
 pub(super) fn bytes(bytes: u64) -> String {

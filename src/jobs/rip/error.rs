@@ -31,7 +31,7 @@ pub enum RipError {
     #[error("{0}")]
     Failed(String),
     /// A signal ended it.
-    #[error("stopped as asked; the same command goes on")]
+    #[error("as asked; the same command goes on")]
     Interrupted,
 }
 

@@ -3,9 +3,8 @@
 use crate::disc::{Facts, Identity, Layout, SystemArea, TrackKind};
 use crate::event::{DiscSummary, Event, Observer};
 use crate::image::{Sector, Volumes};
-use crate::mmc::{Drive, ReadEnd};
-use crate::rescue::policy::{FIRST_LIMIT, READ_LIMIT, SECTOR};
-use crate::rescue::{Class, Extent};
+use crate::mmc::{Class, Drive, Extent, ReadEnd, SECTOR};
+use crate::rescue::policy::{FIRST_LIMIT, READ_LIMIT};
 
 use super::RipError;
 

@@ -21,10 +21,10 @@ use std::time::{Duration, SystemTime};
 use crate::disc::{Damage, DriveName, Identity, Record, RunRecord, Sameness};
 use crate::event::{Event, JobResult, Observer};
 use crate::medium::{Output, OutputKind};
-use crate::mmc::Speed;
+use crate::mmc::{Class, Extent, Speed};
 use crate::pipeline::{Hashed, Pipeline};
-use crate::rescue::policy::RUN_OUT;
-use crate::rescue::{Class, Extent, Extents, Order, Planner, State};
+use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
+use crate::rescue::{Extents, Order, Planner, State};
 use crate::scsi::Port;
 use crate::status::Status;
 use crate::sys::{Inhibit, Stop};
@@ -289,7 +289,8 @@ impl<'a> Start<'a> {
         let sectors = map.len();
         let order = if output.kind() == OutputKind::Stream { Order::InSequence } else { Order::EasyFirst };
         let samples = if begun.is_some() { Samples::of_image(output, &map) } else { Samples::new(sectors) };
-        let mut planner = Planner::new(map, layout.geometry(station.drive.longest_read()), order, request.retries);
+        let mut planner =
+            Planner::new(map, layout.geometry(station.drive.longest_read().min(LONGEST_COMMAND)), order, request.retries);
         let (from, record) = begun.map_or((None, None), |begun| (begun.position(), begun.record));
         if let Some(from) = from {
             planner.resume(from);
@@ -341,9 +342,7 @@ fn watched(reading: &mut Reading<'_>, heard: &Receiver<Event>, observer: &mut dy
                 observer.standing();
             }
             if stop.requested().is_some() && !std::mem::replace(&mut told, true) {
-                observer.event(&Event::notice(
-                    "stopping: waiting for the drive to end its command, then the map is saved (the same signal again ends at once)",
-                ));
+                observer.event(&Event::notice("stopping after the drive's present command (a second signal ends at once)"));
             }
         }
         reader.join().map_err(|_| RipError::Failed("the reader thread broke down".into()))?

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::disc::{Facts, Layout, Record, Sameness, SensedExtent};
 use crate::event::{Event, PhaseChange, PhaseName, Progress, Trouble};
-use crate::mmc::{Interruption, ReadEnd};
+use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
-    FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, SECTOR, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
+    FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
 };
-use crate::rescue::{Class, Extent, Extents, Order, Outcome, Phase, Planner, State};
-use crate::scsi::Sense;
+use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
+use crate::scsi::{Sense, SenseCode};
 use crate::sys::{Buffer, Stop};
 
 use super::look::{Disc, first_data, read_system_area};
@@ -47,8 +47,8 @@ pub(super) struct Reading<'a> {
 pub(super) struct Log {
     /// Sectors that it read.
     pub(super) read: Extents<bool>,
-    /// What the drive said of others: key, ASC, ASCQ.
-    pub(super) sense: Extents<Option<(u8, u8, u8)>>,
+    /// What the drive said of others.
+    pub(super) sense: Extents<Option<SenseCode>>,
 }
 
 /// Where map and record are kept, and what stays the same in them.
@@ -100,7 +100,7 @@ impl Reading<'_> {
             if self.station.drive.take_medium_change() {
                 self.recognise(Doubt::MediumChange)?;
             }
-            let Some(extent) = self.planner.next() else { return Ok(()) };
+            let Some(extent) = self.planner.ask() else { return Ok(()) };
             self.tell_phase();
             let mut buffer = spare.take().unwrap_or_else(|| self.pipeline.buffer());
             let limit = if self.tally.commands == 0 { FIRST_LIMIT } else { READ_LIMIT };
@@ -304,7 +304,7 @@ impl Reading<'_> {
     }
 
     fn note_sense(&mut self, extent: Extent, sense: Option<Sense>) {
-        self.log.sense.set(extent, sense.map(|sense| (sense.key, sense.asc, sense.ascq)));
+        self.log.sense.set(extent, sense.as_ref().map(Sense::code));
     }
 
     /// Hands map and record to the pipeline, to be saved after the sectors that they speak of.
@@ -387,12 +387,7 @@ impl Saving {
     pub(super) fn snapshot(&mut self, planner: &Planner, log: Option<&Log>) -> Snapshot {
         if let (Some(run), Some(log)) = (self.record.runs.last_mut(), log) {
             run.read = log.read.iter().filter(|run| run.value).map(|run| run.extent).collect();
-            run.sense = log
-                .sense
-                .iter()
-                .filter_map(|run| run.value.map(|(key, asc, ascq)| (run.extent, key, asc, ascq)))
-                .map(|(extent, key, asc, ascq)| SensedExtent { extent, sense: format!("{key:x}/{asc:02x}/{ascq:02x}") })
-                .collect();
+            run.sense = log.sense.iter().filter_map(|run| Some(SensedExtent { extent: run.extent, sense: run.value? })).collect();
         }
         self.record.damage = super::damage(planner.map(), planner.classes());
         Snapshot {

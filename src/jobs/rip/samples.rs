@@ -4,9 +4,9 @@ use sha2::{Digest, Sha256};
 
 use crate::disc::Sameness;
 use crate::medium::Output;
-use crate::mmc::{Drive, ReadEnd};
-use crate::rescue::policy::{READ_LIMIT, SECTOR};
-use crate::rescue::{Extent, Extents, State};
+use crate::mmc::{Drive, Extent, ReadEnd, SECTOR};
+use crate::rescue::policy::READ_LIMIT;
+use crate::rescue::{Extents, State};
 
 /// Samples are spread over the disc in so many places.
 const PLACES: u32 = 32;

@@ -1,15 +1,17 @@
 //! Image, map and record: what is there already, and what that means for a run.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::disc::Record;
 use crate::medium::{Output, OutputKind, save};
+use crate::mmc::SECTOR;
 use crate::rescue::mapfile::{self, Mapfile, Position};
-use crate::rescue::policy::SECTOR;
 use crate::rescue::{Extents, Phase, Resume, State};
 use crate::sys::{Cause, Space};
 
@@ -48,6 +50,9 @@ impl Target {
             return Ok(Self { image: None, map: map.map(Into::into), kind: OutputKind::Stream, existing: Existing::Nothing });
         };
         let kind = OutputKind::of(image)?;
+        if kind == OutputKind::File {
+            check_folder(folder_of(image))?;
+        }
         let beside = (kind == OutputKind::File).then(|| with_suffix(image, "map"));
         let map = map.map(Into::into).or(beside);
         let existing = if kind == OutputKind::File { Existing::at(image, map.as_deref())? } else { Existing::Nothing };
@@ -159,8 +164,9 @@ impl Existing {
                         length.map_or("vanished".to_string(), |length| format!("only {length}"))
                     )));
                 }
-                let record =
-                    fs::read_to_string(with_suffix(image, "json")).ok().and_then(|text| serde_json::from_str(&text).ok());
+                let record = File::open(with_suffix(image, "json"))
+                    .ok()
+                    .and_then(|file| serde_json::from_reader(BufReader::new(file)).ok());
                 Ok(Self::Begun(Box::new(Begun { mapfile, record })))
             }
         }
@@ -227,6 +233,13 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.push(".");
     name.push(suffix);
     name.into()
+}
+
+/// Map and record need a folder that can be written to, also when the image is there already.
+fn check_folder(folder: &Path) -> Result<(), RipError> {
+    access(folder, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|errno| {
+        RipError::Failed(format!("writing to the folder {}: {}; choose another folder", folder.display(), errno.desc()))
+    })
 }
 
 /// The folder that a file lies in.

@@ -1,0 +1,25 @@
+# discsmith: see README.md. PREFIX and DESTDIR as usual.
+PREFIX ?= /usr/local
+UDEVDIR ?= /usr/lib/udev/rules.d
+
+.PHONY: all test lint lab-setup install
+
+all:
+	cargo build --release
+
+# Everything that can be tested here. What can't (the lab without lab-setup, a witness that is not installed) is named in a line.
+test:
+	cargo test --no-fail-fast
+
+lint:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps
+
+# What the virtual machines of tests/lab boot from, in target/lab. Installs packages (apt, root), so it is never done unasked.
+lab-setup:
+	tests/lab/setup.sh
+
+install: all
+	install -Dm755 target/release/discrip $(DESTDIR)$(PREFIX)/bin/discrip
+	install -Dm644 udev/70-discsmith.rules $(DESTDIR)$(UDEVDIR)/70-discsmith.rules

@@ -1,0 +1,52 @@
+//! Discs: images of any size made by xorriso, full of bytes that occur only once.
+
+use std::error::Error;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::Command;
+
+const SECTOR: usize = 2048;
+
+/// Makes `file`, an ISO 9660 file system on a disc of so many sectors; another seed gives another disc.
+/// The last 400 sectors or so lie behind the file system, as run-out and padding do on real discs, but are random too.
+pub fn make(file: &Path, seed: u64, sectors: usize) -> Result<(), Box<dyn Error>> {
+    let content = file.with_extension("bin");
+    let mut random = Random(seed);
+    let mut writer = BufWriter::new(File::create(&content)?);
+    random.fill(&mut writer, sectors - 400)?;
+    writer.into_inner()?;
+    let made = Command::new("xorriso")
+        .args(["-as", "mkisofs", "-quiet", "-no-pad", "-R", "-V"])
+        .arg(format!("LAB_{seed}"))
+        .arg("-o")
+        .args([file, &content])
+        .output()
+        .map_err(|error| format!("xorriso: {error}"))?;
+    std::fs::remove_file(&content)?;
+    if !made.status.success() {
+        return Err(format!("xorriso ended with {}: {}", made.status, String::from_utf8_lossy(&made.stderr)).into());
+    }
+    let used = usize::try_from(file.metadata()?.len())? / SECTOR;
+    random.fill(&mut OpenOptions::new().append(true).open(file)?, sectors - used)?;
+    Ok(())
+}
+
+/// xorshift64*, by Sebastiano Vigna.
+struct Random(u64);
+
+impl Random {
+    fn fill(&mut self, writer: &mut impl Write, sectors: usize) -> std::io::Result<()> {
+        for _ in 0..sectors {
+            let mut sector = [0; SECTOR];
+            for word in sector.chunks_exact_mut(8) {
+                self.0 ^= self.0 >> 12;
+                self.0 ^= self.0 << 25;
+                self.0 ^= self.0 >> 27;
+                word.copy_from_slice(&self.0.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes());
+            }
+            writer.write_all(&sector)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+# What a story's script can say. It stands before every script, and runs in the guest under the host's own /bin/sh.
+cd /scratch || exit 1
+cp "$DISCRIP" /usr/bin/discrip || exit 1 # also where the ordinary user can reach it
+failures=0
+
+# host eject|tray-open|tray-close|unplug|plug ID, host insert ID FILE, host after SECONDS ...: acts on the hardware; waits for the answer.
+host() {
+    echo "$*" >&3
+    read -r answer <&3
+    [ "$answer" = ok ] || { echo "host $*: $answer"; exit 1; }
+}
+
+# wait_for COMMAND...: waits till it succeeds, 30 s at most.
+wait_for() {
+    tries=0
+    until "$@" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 300 ] || { echo "waited in vain for: $*"; exit 1; }
+        sleep 0.1
+    done
+}
+
+# holds BYTES FILE: so many bytes of the file are written (holes do not count).
+holds() { [ -e "$2" ] && [ $(($(stat -c %b "$2") * 512)) -ge "$1" ]; }
+
+# midway IMAGE REQUEST...: asks the host when a part of the image is written, while the script goes on.
+midway() { (image=$1; shift; wait_for holds 2000000 "$image"; host "$@") & }
+
+# ends STATUS COMMAND...: runs it, and it must end so (`any`: somehow).
+ends() {
+    want=$1 got=0
+    shift
+    echo "\$ $*"
+    "$@" >/share/said 2>&1 || got=$?
+    cat /share/said
+    echo "[$got]"
+    [ "$want" = any ] || [ $got = "$want" ] || { echo "ended with $got instead of $want"; exit 1; }
+}
+
+# said TEXT: what the last such command printed holds this text.
+said() { grep -qF -e "$1" /share/said || { echo "did not say: $1"; exit 1; }; }
+
+# chapter FUNCTION: a part of the story. One that fails does not keep the next from being told.
+chapter() {
+    echo "== $1"
+    start=$(cut -d . -f 1 /proc/uptime)
+    (set -eu; "$1")
+    if [ $? = 0 ]; then verdict=ok; else verdict=FAILED failures=$((failures + 1)); fi
+    echo "== $1: $verdict, $(($(cut -d . -f 1 /proc/uptime) - start)) s"
+}
+
+# all_drives COUNT: waits for them; a USB drive takes a second or two.
+all_drives() {
+    for node in $(seq 0 $(($1 - 1))); do wait_for test -b "/dev/sr$node"; done
+}
+
+# hole FILE LBA COUNT: zeros, where a sector could not be read.
+hole() { dd if=/dev/zero of="$1" bs=2048 seek="$2" count="$3" conv=notrunc status=none; }
+
+# lost MAP: the sectors that ddrescue's own tool reads as bad in the map, on one line.
+lost() { ddrescuelog -b 2048 -l - "$1" | tr '\n' ' '; }

@@ -1,0 +1,45 @@
+//! The lab: `discrip` against the kernel's own drivers for optical drives, in virtual machines (README.md).
+//!
+//! The stories run one after the other, as each machine takes a core; `cargo test --test lab -- WORD` runs those with WORD
+//! in their name, and `--nocapture` prints what all of them said.
+
+mod disc;
+mod drive;
+mod guest;
+mod qmp;
+mod stories;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let (options, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
+    let is_shown = |line: &&str| line.starts_with("note: ") || options.iter().any(|option| option == "--nocapture");
+    if let Some(what) = guest::missing() {
+        println!("lab: skipped (no {what}; run make lab-setup)");
+        return ExitCode::SUCCESS;
+    }
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for (name, story) in stories::ALL {
+        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+            skipped += 1;
+            continue;
+        }
+        let start = Instant::now();
+        let ending = story();
+        let took = start.elapsed().as_secs();
+        match ending {
+            Ok(output) => {
+                passed += 1;
+                println!("test {name} ... ok ({took} s)");
+                output.lines().filter(is_shown).for_each(|line| println!("    {line}"));
+            }
+            Err(error) => {
+                failed += 1;
+                println!("test {name} ... FAILED ({took} s)\n{error}");
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    ExitCode::from(u8::from(failed > 0))
+}

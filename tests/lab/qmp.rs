@@ -1,0 +1,75 @@
+//! QEMU's machine protocol: what happens to the guest's hardware while it runs.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// A connection to a running QEMU.
+pub struct Qmp {
+    commands: UnixStream,
+    answers: BufReader<UnixStream>,
+}
+
+impl Qmp {
+    /// Connects to the socket of a QEMU that is just being started.
+    pub fn connect(socket: &Path) -> Result<Self, Box<dyn Error>> {
+        let mut tries = 0;
+        let commands = loop {
+            match UnixStream::connect(socket) {
+                Ok(stream) => break stream,
+                Err(error) if tries == 500 => return Err(format!("QEMU did not start: {error}").into()),
+                Err(_) => sleep(Duration::from_millis(20)),
+            }
+            tries += 1;
+        };
+        let answers = BufReader::new(commands.try_clone()?);
+        let mut qmp = Self { commands, answers };
+        qmp.execute("qmp_capabilities", json!({}))?;
+        Ok(qmp)
+    }
+
+    /// Does what a script asks for with `host VERB ID …`; a file's name counts from `folder`.
+    pub fn act(&mut self, request: &str, folder: &Path) -> Result<(), Box<dyn Error>> {
+        let words: Vec<&str> = request.split_whitespace().collect();
+        match words[..] {
+            ["eject", id] => self.execute("eject", json!({"id": id, "force": true})),
+            ["insert", id, file] => {
+                let file = folder.join(file);
+                self.execute("blockdev-change-medium", json!({"id": id, "filename": file, "format": "raw", "force": true}))
+            }
+            ["tray-open", id] => self.execute("blockdev-open-tray", json!({"id": id, "force": true})),
+            ["tray-close", id] => self.execute("blockdev-close-tray", json!({"id": id})),
+            ["unplug", id] => self.attach(id, false),
+            ["plug", id] => self.attach(id, true),
+            _ => Err(format!("no such request: {request}").into()),
+        }
+    }
+
+    /// Puts the plug of a USB drive in, or pulls it.
+    pub fn attach(&mut self, id: &str, attached: bool) -> Result<(), Box<dyn Error>> {
+        let path = format!("/machine/peripheral/{id}-usb");
+        self.execute("qom-set", json!({"path": path, "property": "attached", "value": attached}))
+    }
+
+    fn execute(&mut self, command: &str, arguments: Value) -> Result<(), Box<dyn Error>> {
+        writeln!(self.commands, "{}", json!({"execute": command, "arguments": arguments}))?;
+        loop {
+            let mut line = String::new();
+            if self.answers.read_line(&mut line)? == 0 {
+                return Err("QEMU is gone".into());
+            }
+            let answer: Value = serde_json::from_str(&line)?;
+            if let Some(error) = answer.get("error") {
+                return Err(format!("{command}: {}", error["desc"]).into());
+            }
+            if answer.get("return").is_some() {
+                return Ok(()); // all else is the greeting, or an event
+            }
+        }
+    }
+}
