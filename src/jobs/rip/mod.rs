@@ -148,13 +148,17 @@ fn attempt(
         Some(target) => target,
         None => examine(request, &named_by(&request.image, &disc.identity))?,
     };
+    let map = match &target.existing {
+        Existing::Begun(begun) if !request.force => resume(&mut station, &mut disc, &target, begun, request, observer)?,
+        _ => Extents::new(disc.layout.size.sectors, State::NonTried),
+    };
+    // An image that the disc gave its name was found only now.
+    if let Some(result) = ending::of_finished(request, &target, observer, stop) {
+        return result;
+    }
     let begun = match std::mem::replace(&mut target.existing, Existing::Nothing) {
         Existing::Begun(begun) if !request.force => Some(begun),
         _ => None,
-    };
-    let map = match &begun {
-        Some(begun) => resume(&mut station, &mut disc, &target, begun, request, observer)?,
-        None => Extents::new(disc.layout.size.sectors, State::NonTried),
     };
     target.preflight(map.len(), source.as_deref())?;
     if request.dry_run {
