@@ -10,7 +10,7 @@ use crate::event::{Event, PhaseChange, PhaseName, Progress, Trouble};
 use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
-    FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
+    FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW, TRANSPORT_TRIES,
 };
 use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
 use crate::scsi::{Sense, SenseCode};
@@ -67,6 +67,7 @@ pub(super) struct Tally {
     pub(super) failed: u64,
     pub(super) recovered: u64,
     pub(super) errors: BTreeMap<Class, u64>,
+    aborted: u32,
     time_outs: u32,
     transport: u32,
     interruptions: u32,
@@ -130,6 +131,7 @@ impl Reading<'_> {
 
     /// Sectors came: into the pipeline with them.
     fn accept(&mut self, extent: Extent, buffer: Buffer) {
+        self.tally.aborted = 0;
         self.tally.time_outs = 0;
         self.tally.transport = 0;
         self.tally.interruptions = 0;
@@ -156,7 +158,14 @@ impl Reading<'_> {
     fn refuse(&mut self, extent: Extent, end: ReadEnd) -> Result<(), RipError> {
         match end {
             ReadEnd::Good | ReadEnd::Recovered(_) => Ok(()),
+            // Most often a hiccup of the link (B/47, B/08), and seldom the sector's fault: it is asked again before it is blamed.
+            ReadEnd::Failed(Class::Aborted, sense) if self.tally.aborted + 1 < TRANSPORT_TRIES => {
+                self.failed(extent, Class::Aborted, sense, Outcome::NotTried);
+                self.tally.aborted += 1;
+                Ok(())
+            }
             ReadEnd::Failed(class, sense) => {
+                self.tally.aborted = 0;
                 self.tally.transport = 0;
                 self.tally.interruptions = 0;
                 self.failed(extent, class, sense, Outcome::Failed(class));
