@@ -79,7 +79,7 @@ fn is_command(line: &Value, opcode: &str) -> bool {
 
 #[test]
 fn a_time_out_that_looks_like_success_is_not_taken_for_data() {
-    let (folder, events, _) = passes(1, "read 1000+10 hang=60000 times=1\n");
+    let (folder, events, _) = passes(1, "read 1000+10 hang=90000 times=1\n");
     // Nothing but the host status tells it from success.
     let silent = |line: &&Value| is_command(line, "28") && line["host"] == 3 && line["status"] == 0 && line["residual"] == 0;
     assert_eq!(folder.recorded("commands").iter().filter(silent).count(), 1);
@@ -88,7 +88,7 @@ fn a_time_out_that_looks_like_success_is_not_taken_for_data() {
 
 #[test]
 fn a_sector_that_hangs_the_drive_each_time_costs_itself() {
-    costs(2, "read 1200 hang=60000\n", &vec![(1200, 1)], "time-out");
+    costs(2, "read 1200 hang=90000\n", &vec![(1200, 1)], "time-out");
 }
 
 #[test]
@@ -138,14 +138,14 @@ fn data_that_falls_short_is_not_taken_for_data() {
 
 #[test]
 fn another_disc_in_mid_run_never_mixes_with_the_first() {
-    let (folder, image) = trouble(10, "read * skip=20 times=1 disc=other.iso sense=6/28/00\n");
+    let (folder, image) = trouble(10, "read * skip=10 times=1 disc=other.iso sense=6/28/00\n");
     // A twin: everything that names a disc is equal, the rest is not.
     let mut other = disc(11, SECTORS);
     other[..64 * SECTOR].copy_from_slice(&image[..64 * SECTOR]);
     for (name, other) in [("twin", other), ("stranger", disc(12, SECTORS)), ("shorter", disc(13, SECTORS - 500))] {
         println!("{name}");
         folder.write("other.iso", other);
-        folder.write("rules", "read * skip=20 times=1 disc=other.iso sense=6/28/00\n");
+        folder.write("rules", "read * skip=10 times=1 disc=other.iso sense=6/28/00\n");
         folder.ends(7, &[DRIVE, "out.iso"]).must_say("another disc");
         must_hold_nothing_else(&folder, &image);
         // The same command with the wrong disc still in the drive.
@@ -160,7 +160,7 @@ fn another_disc_in_mid_run_never_mixes_with_the_first() {
 #[test]
 fn another_disc_is_noticed_also_when_another_command_hears_of_it() {
     // A read times out, the disc is exchanged meanwhile, and TEST UNIT READY gets the unit attention.
-    let rules = "read * skip=20 times=1 hang=60000\n00 * skip=1 times=1 disc=other.iso sense=6/28/00\n";
+    let rules = "read * skip=10 times=1 hang=90000\n00 * skip=1 times=1 disc=other.iso sense=6/28/00\n";
     let (folder, image) = trouble(14, rules);
     folder.write("other.iso", disc(15, SECTORS));
     folder.ends(7, &[DRIVE, "out.iso"]).must_say("disc");
@@ -169,12 +169,12 @@ fn another_disc_is_noticed_also_when_another_command_hears_of_it() {
 
 #[test]
 fn the_same_disc_taken_out_and_put_back_is_read_on() {
-    passes(16, "read * skip=20 times=1 disc=disc.iso sense=6/28/00\n");
+    passes(16, "read * skip=10 times=1 disc=disc.iso sense=6/28/00\n");
 }
 
 #[test]
 fn a_bus_reset_is_survived_and_the_settings_are_put_back() {
-    let (folder, image) = trouble(17, "read * skip=20 times=1 sense=6/29/00\n");
+    let (folder, image) = trouble(17, "read * skip=10 times=1 sense=6/29/00\n");
     folder.ends(0, &[DRIVE, "out.iso", "--speed", "4", "--record", "commands"]);
     folder.must_hold("out.iso", &image, &[]);
     let commands = folder.recorded("commands");
@@ -187,17 +187,17 @@ fn a_bus_reset_is_survived_and_the_settings_are_put_back() {
 
 #[test]
 fn a_drive_that_becomes_ready_again_is_waited_for() {
-    passes(18, "read * skip=20 times=1 sense=2/04/01\n00 * skip=1 times=40 sense=2/04/01\n");
+    passes(18, "read * skip=10 times=1 sense=2/04/01\n00 * skip=1 times=40 sense=2/04/01\n");
 }
 
 #[test]
 fn a_drive_that_never_becomes_ready_ends_the_run() {
-    stops(19, "read * skip=20 sense=2/04/01\n00 * skip=1 sense=2/04/01\n", "ready", &[]);
+    stops(19, "read * skip=10 sense=2/04/01\n00 * skip=1 sense=2/04/01\n", "ready", &[]);
 }
 
 #[test]
 fn the_disc_taken_out_ends_the_run_and_the_same_command_goes_on() {
-    stops(20, "read * skip=20 times=1 disc= sense=2/3a/01\n", "taken out", &[]);
+    stops(20, "read * skip=10 times=1 disc= sense=2/3a/01\n", "taken out", &[]);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn another_disc_in_a_drive_that_comes_back_never_mixes_with_the_first() {
 
 #[test]
 fn three_time_outs_in_a_row_end_the_run_and_each_run_gets_further() {
-    let (folder, image) = trouble(26, "read 1000+2900 hang=60000\n");
+    let (folder, image) = trouble(26, "read 1000+2900 hang=90000\n");
     let mut seen = Vec::new();
     for _ in 0..4 {
         folder.ends(7, &[DRIVE, "out.iso"]).must_say("off and on");
@@ -242,7 +242,7 @@ fn three_time_outs_in_a_row_end_the_run_and_each_run_gets_further() {
 
 #[test]
 fn runs_that_are_ended_by_time_outs_come_to_an_end() {
-    let (folder, image) = trouble(27, "read 1000+60 hang=60000\n");
+    let (folder, image) = trouble(27, "read 1000+60 hang=90000\n");
     let last = (0..200).map(|_| folder.rip(&[DRIVE, "out.iso"])).find(|ran| ran.ended.code() != Some(7)).unwrap();
     last.must_be(3);
     folder.must_hold("out.iso", &image, &[(1000, 60)]);
@@ -266,7 +266,14 @@ fn a_fault_of_the_drives_own_is_named_as_such() {
 
 #[test]
 fn what_the_drive_recovered_is_read_and_noted() {
-    let (folder, _, result) = passes(32, "read 900 sense=1/17/01\nread 901+3 sense=1/18/00 desc\n");
+    let folder = Folder::new();
+    let mut image = disc(32, SECTORS);
+    // Zeros in place of data are what some bridges send with any sense; where all sectors say something, nothing is asked twice.
+    image.chunks_exact_mut(SECTOR).for_each(|sector| sector[100] |= 1);
+    folder.write("disc.iso", &image);
+    folder.write("rules", "read 900 sense=1/17/01\nread 901+3 sense=1/18/00 desc\n");
+    let (_, result) = folder.json(0, &[DRIVE, "out.iso"]);
+    folder.must_hold("out.iso", &image, &[]);
     assert_eq!(result["failed_reads"], 0);
     let record: Value = serde_json::from_str(&folder.text("out.iso.json")).unwrap();
     assert!(record["runs"][0]["sense"].to_string().contains("1/17/01"), "{record}");
@@ -300,7 +307,7 @@ fn a_drive_that_knows_only_a_few_commands_is_read_all_the_same() {
 
 #[test]
 fn a_dying_disc_in_a_bad_drive_still_gives_every_sector_that_it_has() {
-    let rules = "read 100 hang=60000 times=1\nread 150+50 host=7 times=2\nread * skip=9 times=1 sense=6/29/00\n\
+    let rules = "read 100 hang=90000 times=1\nread 150+50 host=7 times=2\nread * skip=7 times=1 sense=6/29/00\n\
                  read 1000+5 sense=3/11/05\nread 2500 short=512 times=1\nread 3000+2 stale times=1\nread 3500 gone=900 times=1\n";
     let (folder, image) = trouble(36, rules);
     let dead: Places = vec![(1000, 5), (1700, 60), (3990, 10)];
