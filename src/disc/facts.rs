@@ -44,7 +44,7 @@ impl Facts {
         };
         let tracks = numbers.map_while(|number| drive.track_information(number)).collect();
         let is_dvd = family == Some(Family::Dvd);
-        Ok(Self {
+        let facts = Self {
             profile,
             capacity,
             lead_outs: if family.unwrap_or(Family::Cd) == Family::Cd { drive.lead_outs() } else { Vec::new() },
@@ -53,6 +53,11 @@ impl Facts {
             tracks,
             physical: is_dvd.then(|| drive.physical_format()).flatten(),
             copy_protected: is_dvd && drive.is_copy_protected() == Some(true),
-        })
+        };
+        // A drive that went away meanwhile has left facts out that another look would bring.
+        match drive.inquiry() {
+            Err(error @ (CommandError::Gone | CommandError::TimedOut)) => Err(error),
+            _ => Ok(facts),
+        }
     }
 }

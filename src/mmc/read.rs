@@ -36,7 +36,7 @@ pub enum Interruption {
     Reset(Sense),
     /// 02/04, 02/06, …: wait.
     NotReady(Sense),
-    /// 02/3A: no disc.
+    /// 02/3A, and 06/3A when it has just been taken out: no disc.
     NoDisc(Sense),
     /// BUSY, or a report about an earlier command: ask again.
     Busy,
@@ -90,7 +90,7 @@ impl Drive {
 fn judge(sense: Sense) -> ReadEnd {
     match (sense.key, sense.asc) {
         _ if sense.deferred => ReadEnd::Interrupted(Interruption::Busy),
-        (2, 0x3a) => ReadEnd::Interrupted(Interruption::NoDisc(sense)),
+        (2 | 6, 0x3a) => ReadEnd::Interrupted(Interruption::NoDisc(sense)),
         (2, 0x30) => ReadEnd::Failed(Class::Other, Some(sense)),
         (2, _) => ReadEnd::Interrupted(Interruption::NotReady(sense)),
         (6, 0x28) => ReadEnd::Interrupted(Interruption::MediumMayHaveChanged),

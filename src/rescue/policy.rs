@@ -35,5 +35,8 @@ pub const LONGEST_SKIP_SHARE: u32 = 100;
 /// The two blocks that a drive adds to a CD track written track-at-once, and that can't be read (MMC-6, READ CAPACITY; libburn's mmc.c).
 pub const RUN_OUT: u32 = 2;
 
+/// How long after the start image and map are first flushed to disk; each time then takes twice as long, up to [`SAVE_EVERY`].
+pub const FIRST_SAVE: Duration = Duration::from_secs(1);
+
 /// How often image and map are flushed to disk: what a power cut may cost.
 pub const SAVE_EVERY: Duration = Duration::from_secs(15);

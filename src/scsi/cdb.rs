@@ -70,10 +70,12 @@ impl Cdb {
         Self::new(&[opcode::READ_10, 0, a, b, c, d, 0, e, f, 0])
     }
 
-    /// READ TOC/PMA/ATIP (43h), LBA form. Format 0: tracks; 1: sessions; 2: full TOC.
+    /// READ TOC/PMA/ATIP (43h). Format 0: tracks, asked for in LBA; 2: full TOC, which is always in MSF, and which QEMU's drive
+    /// gives in LBA all the same when the MSF bit is not set.
     pub fn read_toc(format: u8, length: u16) -> Self {
         let [high, low] = length.to_be_bytes();
-        Self::new(&[opcode::READ_TOC, 0, format, 0, 0, 0, 0, high, low, 0])
+        let msf = if format == 2 { 0x02 } else { 0 };
+        Self::new(&[opcode::READ_TOC, msf, format, 0, 0, 0, 0, high, low, 0])
     }
 
     /// GET CONFIGURATION (46h), all features.

@@ -116,19 +116,20 @@ pub(super) fn progress(progress: &Progress) -> String {
     text
 }
 
-/// The end, for a person.
-pub(super) fn result(result: &JobResult) -> Vec<String> {
+/// What came of it, for a person.
+pub(super) fn summary(result: &JobResult) -> Vec<String> {
     let name =
         result.image.as_ref().map_or_else(|| "standard output".into(), |path| Escaped(&path.display().to_string()).to_string());
     let mut lines = Vec::new();
     if result.sectors > 0 && result.commands > 0 {
+        let verb = if result.unread > 0 { "so far" } else { "done  " };
         let all = if result.whole {
             "all read".into()
         } else {
             format!("{} read ({})", result.good, percent(result.good, result.sectors))
         };
         lines.push(format!(
-            "done    {name}: {} sectors ({}), {all}, in {}",
+            "{verb}  {name}: {} sectors ({}), {all}, in {}",
             result.sectors,
             size(result.sectors),
             time(result.elapsed)
@@ -136,12 +137,12 @@ pub(super) fn result(result: &JobResult) -> Vec<String> {
     }
     for damage in result.damage.iter().take(LISTED) {
         let last = damage.extent.end().saturating_sub(1);
-        lines.push(format!(
-            "        missing: sectors {} to {last} ({}): {}",
-            damage.extent.first,
-            damage.extent.count,
-            damage.class.text()
-        ));
+        let place = if damage.extent.count == 1 {
+            format!("sector {last}")
+        } else {
+            format!("sectors {} to {last}", damage.extent.first)
+        };
+        lines.push(format!("        missing: {place} ({}): {}", size(damage.extent.count), damage.class.text()));
     }
     if result.damage.len() > LISTED {
         let map =
@@ -151,6 +152,11 @@ pub(super) fn result(result: &JobResult) -> Vec<String> {
     if result.unread > 0 {
         lines.push(format!("        not tried to the end: {} sectors", result.unread));
     }
+    lines
+}
+
+/// Why it ended so, and what to do now.
+pub(super) fn reasons(result: &JobResult) -> Vec<String> {
     let verb = match result.status {
         Status::Done => "",
         Status::Unreadable => "incomplete: ",
@@ -159,15 +165,9 @@ pub(super) fn result(result: &JobResult) -> Vec<String> {
         Status::Usage | Status::Failed => "error: ",
         Status::Corrupt | Status::Different => "wrong: ",
     };
-    lines.extend(result.reasons.iter().map(|reason| format!("{verb}{}", Escaped(reason))));
-    if result.status == Status::Unreadable {
-        lines.push(
-            "next    clean the disc and run the same command with --retries 3; or read it in another drive: the same command with \
-             that drive goes on with what is missing"
-                .into(),
-        );
-    }
-    lines
+    let advice = "next    clean the disc, or put it in another drive, and run the command with --retries 1: only what is missing is read again";
+    let advice = (result.status == Status::Unreadable).then(|| advice.to_string());
+    result.reasons.iter().map(|reason| format!("{verb}{}", Escaped(reason))).chain(advice).collect()
 }
 
 /// Digests in the tagged form that `sha256sum -c` reads. A comment says so when the image has holes.

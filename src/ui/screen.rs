@@ -102,9 +102,10 @@ impl Observer for Screen {
                 if let Some(bar) = &mut self.bar {
                     bar.finish();
                 }
-                let needed =
-                    |line: &&String| self.verbosity > Verbosity::Quiet || line.contains(": ") && !line.starts_with("done");
-                report::result(result).iter().filter(needed).for_each(|line| error_line(line));
+                if self.verbosity > Verbosity::Quiet {
+                    report::summary(result).iter().for_each(|line| error_line(line));
+                }
+                report::reasons(result).iter().for_each(|line| error_line(line));
                 report::digests(result).iter().for_each(|line| self.result_line(line));
             }
             Event::Drives(drives) => report::drives(drives).iter().for_each(|line| self.result_line(line)),

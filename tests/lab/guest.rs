@@ -26,7 +26,11 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Why no guest can be started here, if so.
 pub fn missing() -> Option<String> {
     let files = ["vmlinux", "initramfs"].map(|file| Path::new(LAB).join(file));
-    let no_file = files.iter().find(|file| !file.exists()).map(|file| file.display().to_string());
+    let no_file = files
+        .iter()
+        .find(|file| !file.exists())
+        .and_then(|file| file.file_name())
+        .map(|name| format!("target/lab/{}", name.to_string_lossy()));
     let works = |program: &&str| Command::new(program).arg("--version").output().is_ok();
     no_file.or_else(|| [QEMU, "xorriso"].into_iter().find(|program| !works(program)).map(str::to_owned))
 }

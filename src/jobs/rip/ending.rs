@@ -97,7 +97,10 @@ fn finish_again(
     let known = begun.record.as_ref().map(|record| &record.digests);
     let all_known = known.is_some_and(|known| wanted.iter().all(|algorithm| known.contains_key(algorithm.name())));
     let run_was_ended = begun.record.as_ref().is_none_or(|record| !record.digests.is_empty());
-    if (all_known || request.dry_run) && run_was_ended {
+    if request.dry_run {
+        return Ok(summary(target, &planner, &Tally::default(), 0));
+    }
+    if all_known && run_was_ended {
         let digests = known.cloned().unwrap_or_default();
         return judged(request, target, &planner, digests, &Tally::default(), 0);
     }

@@ -13,6 +13,7 @@ mod station;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -21,7 +22,7 @@ use std::time::{Duration, SystemTime};
 use crate::disc::{Damage, DriveName, Identity, Record, RunRecord, Sameness};
 use crate::event::{Event, JobResult, Observer};
 use crate::medium::{Output, OutputKind};
-use crate::mmc::{Class, Extent, Speed};
+use crate::mmc::{Class, Drive, Extent, Speed};
 use crate::pipeline::{Hashed, Pipeline};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
 use crate::rescue::{Extents, Order, Planner, State};
@@ -128,7 +129,7 @@ pub fn run(
 
 fn attempt(
     request: &Request,
-    port: Box<dyn Port>,
+    mut port: Box<dyn Port>,
     ask: &mut dyn FnMut(&Question) -> Answer,
     observer: &mut dyn Observer,
     stop: &Stop,
@@ -139,6 +140,9 @@ fn attempt(
         _ => Some(examine(request, &request.image)?),
     };
     if let Some(result) = examined.as_ref().and_then(|target| ending::of_finished(request, target, observer, stop)) {
+        if request.eject {
+            Drive::new(port.open()?.transport).eject().map_err(|error| RipError::drive(&error))?;
+        }
         return result;
     }
     let source = port.backing();
@@ -148,11 +152,10 @@ fn attempt(
         Some(target) => target,
         None => examine(request, &named_by(&request.image, &disc.identity))?,
     };
-    let map = match &target.existing {
+    let (map, samples) = match &target.existing {
         Existing::Begun(begun) if !request.force => resume(&mut station, &mut disc, &target, begun, request, observer)?,
-        _ => Extents::new(disc.layout.size.sectors, State::NonTried),
+        _ => (Extents::new(disc.layout.size.sectors, State::NonTried), Samples::new(disc.layout.size.sectors)),
     };
-    // An image that the disc gave its name was found only now.
     if let Some(result) = ending::of_finished(request, &target, observer, stop) {
         return result;
     }
@@ -179,7 +182,7 @@ fn attempt(
     }
     let (events, heard) = channel();
     let start = Start { station: &mut station, disc: &disc, request, target: &target, output: &output, stop, events };
-    let mut reading = start.begin(map, begun)?;
+    let mut reading = start.begin(map, samples, begun)?;
     let ended = watched(&mut reading, &heard, observer, stop);
     ending::end(reading, ended, &target, &output, observer)
 }
@@ -221,7 +224,7 @@ fn resume(
     begun: &Begun,
     request: &Request,
     observer: &mut dyn Observer,
-) -> Result<Extents<State>, RipError> {
+) -> Result<(Extents<State>, Samples), RipError> {
     let family = disc.layout.family();
     let (known, now) = (begun.sectors(), disc.layout.size.sectors);
     let tolerance = family.block().max(RUN_OUT);
@@ -232,10 +235,8 @@ fn resume(
     };
     let recorded = begun.record.as_ref().map_or(Sameness::CantTell, |record| disc.identity.compare(&record.disc, family));
     let map = begun.mapfile.to_extents(known);
-    let mut samples = Samples::new(known);
-    if let Some(image) = target.image.as_deref().filter(|image| image.exists()) {
-        samples = Samples::of_image(&Output::open(image)?, &map);
-    }
+    let image = target.image.as_deref().and_then(|image| File::open(image).ok());
+    let samples = image.map_or_else(|| Samples::new(known), |image| Samples::of_image(&image, &map));
     let seen = match length.clone().and(recorded.clone()) {
         // A contradiction is proof enough: the disc is not asked for more.
         Sameness::Other(_) => Sameness::CantTell,
@@ -268,7 +269,7 @@ fn resume(
     if sectors != now {
         disc.layout.settle(sectors, "as in the map of the run before".into());
     }
-    Ok(begun.mapfile.to_extents(sectors))
+    Ok((begun.mapfile.to_extents(sectors), samples))
 }
 
 /// What a run begins with.
@@ -284,7 +285,7 @@ struct Start<'a> {
 
 impl<'a> Start<'a> {
     /// Everything made ready: map, record and an image of full length are on the disk when this returns.
-    fn begin(self, mut map: Extents<State>, begun: Option<Box<Begun>>) -> Result<Reading<'a>, RipError> {
+    fn begin(self, mut map: Extents<State>, samples: Samples, begun: Option<Box<Begun>>) -> Result<Reading<'a>, RipError> {
         let Self { station, disc, request, target, output, stop, events } = self;
         let layout = &disc.layout;
         for region in &layout.regions {
@@ -292,7 +293,6 @@ impl<'a> Start<'a> {
         }
         let sectors = map.len();
         let order = if output.kind() == OutputKind::Stream { Order::InSequence } else { Order::EasyFirst };
-        let samples = if begun.is_some() { Samples::of_image(output, &map) } else { Samples::new(sectors) };
         let mut planner =
             Planner::new(map, layout.geometry(station.drive.longest_read().min(LONGEST_COMMAND)), order, request.retries);
         let (from, record) = begun.map_or((None, None), |begun| (begun.position(), begun.record));

@@ -10,7 +10,8 @@ use crate::event::{Event, PhaseChange, PhaseName, Progress, Trouble};
 use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
-    FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW, TRANSPORT_TRIES,
+    FIRST_LIMIT, FIRST_SAVE, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
+    TRANSPORT_TRIES,
 };
 use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
 use crate::scsi::{Sense, SenseCode};
@@ -58,6 +59,7 @@ pub(super) struct Saving {
     pub(super) head: Vec<String>,
     pub(super) record: Record,
     pub(super) last: Instant,
+    pub(super) interval: Duration,
 }
 
 /// Counts of this run.
@@ -123,7 +125,8 @@ impl Reading<'_> {
                 }
             }
             self.tell_progress(extent);
-            if self.saving.last.elapsed() >= SAVE_EVERY {
+            if self.saving.last.elapsed() >= self.saving.interval {
+                self.saving.interval = (self.saving.interval * 2).min(SAVE_EVERY);
                 self.save();
             }
         }
@@ -272,11 +275,14 @@ impl Reading<'_> {
             (Sameness::Other(why), _) => Err(RipError::Stopped(format!(
                 "another disc is in the drive ({why}); put back the first one, and the same command goes on"
             ))),
-            (Sameness::CantTell, Doubt::MediumChange) if !self.request.same_disc => Err(RipError::Stopped(
-                "the disc may have been exchanged, and nothing that can be read tells whether it is the same; \
+            // Without samples nothing was read that another disc could be mixed with.
+            (Sameness::CantTell, Doubt::MediumChange) if !self.request.same_disc && !self.samples.is_empty() => {
+                Err(RipError::Stopped(
+                    "the disc may have been exchanged, and nothing that can be read tells whether it is the same; \
                  if it is, the same command with --same-disc goes on"
-                    .into(),
-            )),
+                        .into(),
+                ))
+            }
             _ => {
                 // What recognising it brought up has been dealt with.
                 self.station.drive.take_medium_change();
@@ -389,7 +395,7 @@ enum Doubt {
 impl Saving {
     /// Map and record beside a target.
     pub(super) fn at(target: &Target, head: Vec<String>, record: Record) -> Self {
-        Self { map: target.map.clone(), record_path: target.record(), head, record, last: Instant::now() }
+        Self { map: target.map.clone(), record_path: target.record(), head, record, last: Instant::now(), interval: FIRST_SAVE }
     }
 
     /// Map and record for this state; `log` is what the present run did, if there is one.

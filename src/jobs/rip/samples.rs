@@ -1,9 +1,11 @@
 //! Sectors whose content is known: by them a disc is recognised after a reset, an exchange, or a day.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
 use sha2::{Digest, Sha256};
 
 use crate::disc::Sameness;
-use crate::medium::Output;
 use crate::mmc::{Drive, Extent, ReadEnd, SECTOR};
 use crate::rescue::policy::READ_LIMIT;
 use crate::rescue::{Extents, State};
@@ -27,14 +29,15 @@ impl Samples {
     }
 
     /// Samples of what an earlier run left in the image.
-    pub(super) fn of_image(image: &Output, map: &Extents<State>) -> Self {
+    pub(super) fn of_image(image: &File, map: &Extents<State>) -> Self {
         let mut samples = Self::new(map.len());
         let mut sector = [0; SECTOR];
         let mut from = 0;
         while let Some(area) = map.next_with(State::Finished, from) {
             // Some sectors of each area, in case the first ones are zeros.
             for lba in area.first..area.end().min(area.first.saturating_add(8)) {
-                if image.read_at(&mut sector, lba).is_ok() && samples.take(lba, &sector) {
+                let at = u64::from(lba) * SECTOR as u64;
+                if image.read_exact_at(&mut sector, at).is_ok() && samples.take(lba, &sector) {
                     break;
                 }
             }
