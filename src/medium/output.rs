@@ -96,10 +96,12 @@ impl Output {
         self.kind
     }
 
-    /// Gives a file its length; bytes that were not written are zero. Nothing to do for others.
+    /// Gives a file its length; bytes that were not written are zero. A file that has it already is not touched, and there is
+    /// nothing to do for others.
     pub fn set_sectors(&self, sectors: u32) -> io::Result<()> {
+        let length = u64::from(sectors) * SECTOR as u64;
         match self.kind {
-            OutputKind::File => self.file.set_len(u64::from(sectors) * SECTOR as u64),
+            OutputKind::File if self.file.metadata()?.len() != length => self.file.set_len(length),
             _ => Ok(()),
         }
     }

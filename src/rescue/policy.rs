@@ -20,7 +20,7 @@ pub const READY_LIMIT: Duration = Duration::from_secs(60);
 /// Reads that may time out in a row before the run stops: the drive needs a power cycle then.
 pub const TIME_OUTS_IN_A_ROW: u32 = 3;
 
-/// Tries of a command that failed between host and drive.
+/// Tries of a command that failed between host and drive, or that the drive aborted (B/xx).
 pub const TRANSPORT_TRIES: u32 = 3;
 
 /// Commands that may fail in a row between host and drive before the run stops: it is the cable or the bridge, not the disc.

@@ -11,7 +11,7 @@ use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
     FIRST_LIMIT, FIRST_SAVE, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
-    TRANSPORT_PAUSE,
+    TRANSPORT_PAUSE, TRANSPORT_TRIES,
 };
 use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
 use crate::scsi::{Sense, SenseCode};
@@ -69,6 +69,7 @@ pub(super) struct Tally {
     pub(super) failed: u64,
     pub(super) recovered: u64,
     pub(super) errors: BTreeMap<Class, u64>,
+    aborted: u32,
     time_outs: u32,
     transport: u32,
     interruptions: u32,
@@ -133,6 +134,7 @@ impl Reading<'_> {
 
     /// Sectors came: into the pipeline with them.
     fn accept(&mut self, extent: Extent, buffer: Buffer) {
+        self.tally.aborted = 0;
         self.tally.time_outs = 0;
         self.tally.transport = 0;
         self.tally.interruptions = 0;
@@ -159,17 +161,25 @@ impl Reading<'_> {
     fn refuse(&mut self, extent: Extent, end: ReadEnd) -> Result<(), RipError> {
         match end {
             ReadEnd::Good | ReadEnd::Recovered(_) => Ok(()),
+            // Most often a hiccup of the link (B/47, B/08), and seldom the sector's fault: it is asked again before it is blamed.
+            ReadEnd::Failed(Class::Aborted, sense) if self.tally.aborted + 1 < TRANSPORT_TRIES => {
+                self.failed(extent, Class::Aborted, sense, Outcome::NotTried);
+                self.tally.aborted += 1;
+                Ok(())
+            }
             ReadEnd::Failed(class, sense) => {
+                self.tally.aborted = 0;
                 self.tally.transport = 0;
                 self.tally.interruptions = 0;
-                self.failed(extent, class, sense, Outcome::Failed(class));
+                let named = sense.and_then(|sense| sense.information).and_then(|lba| u32::try_from(lba).ok());
+                self.failed(extent, class, sense, Outcome::Failed(class, named));
                 Ok(())
             }
             ReadEnd::Unsupported(sense) if self.tally.commands == 1 => {
                 Err(RipError::Failed(format!("the drive does not know READ(10) ({sense}, {}); try another drive", sense.text())))
             }
             ReadEnd::Unsupported(sense) => {
-                self.failed(extent, Class::Other, Some(sense), Outcome::Failed(Class::Other));
+                self.failed(extent, Class::Other, Some(sense), Outcome::Failed(Class::Other, None));
                 Ok(())
             }
             ReadEnd::TimedOut => self.timed_out(extent),

@@ -92,7 +92,8 @@ impl Target {
     pub(super) fn preflight(&self, sectors: u32, source: Option<&Path>) -> Result<(), RipError> {
         let Some(image) = self.image.as_deref().filter(|_| self.kind == OutputKind::File) else { return Ok(()) };
         let same = |a: &Path, b: &Path| fs::canonicalize(a).ok().zip(fs::canonicalize(b).ok()).is_some_and(|(a, b)| a == b);
-        let outputs = [Some(image), self.map.as_deref()];
+        let record = self.record();
+        let outputs = [Some(image), self.map.as_deref(), record.as_deref()];
         if source.is_some_and(|source| outputs.into_iter().flatten().any(|output| same(output, source))) {
             return Err(RipError::Refused(format!("{}: this is the disc's own file; give the image another name", self.name())));
         }

@@ -1,0 +1,19 @@
+//! Stories of users, told with the real program on emulated drives: one file a story.
+//!
+//! What the stories hold the program to is docs/formats.md. Witnesses are other people's tools (cmp, sha256sum, ddrescuelog,
+//! ddrescue, isoinfo, xorriso) and the file that the disc was made of; a story whose tool is missing says so and ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that can't go on says where
+
+mod checksums;
+mod common;
+mod damaged_disc;
+mod drive_trouble;
+mod kills;
+mod kinds_of_disc;
+mod outputs;
+mod record_and_replay;
+mod resume;
+mod size;
+mod streams;
+mod whole_disc;
