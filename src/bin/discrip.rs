@@ -39,9 +39,8 @@ fn run(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, (Stat
     let request = args.request(&operands).map_err(|error| usage(&error))?;
     let mut port = port(args, &operands)?;
     if let Some(path) = &args.record {
-        let file = std::fs::File::create(path)
-            .map_err(|error| (Status::Failed, format!("writing the record {}: {error}", path.display())))?;
-        port = Box::new(RecordingPort::new(port, file));
+        let recording = RecordingPort::new(port, path);
+        port = Box::new(recording.map_err(|error| (Status::Refused, format!("recording to {}: {error}", path.display())))?);
     }
     Ok(rip::run(&request, port, &mut |question| args.prompt().ask(question, stop), screen, stop))
 }

@@ -50,11 +50,14 @@ impl Identity {
     pub fn compare(&self, known: &Self, family: Family) -> Sameness {
         let tolerance = family.block().max(RUN_OUT);
         if self.sectors.abs_diff(known.sectors) > tolerance {
-            return Sameness::Other(format!("it has {} sectors, the other disc {}", self.sectors, known.sectors));
+            return Sameness::Other(format!(
+                "the disc in the drive has {} sectors, that of the image {}",
+                self.sectors, known.sectors
+            ));
         }
         let starts = |identity: &Self| identity.tracks.iter().map(|track| (track.extent.first, track.kind)).collect::<Vec<_>>();
         if !self.tracks.is_empty() && !known.tracks.is_empty() && starts(self) != starts(known) {
-            return Sameness::Other("its table of contents is another one".into());
+            return Sameness::Other("the table of contents of the disc in the drive is another one".into());
         }
         self.system_area.compare(&known.system_area)
     }
@@ -73,7 +76,7 @@ impl SystemArea {
         for (index, pair) in self.0.iter().zip(&known.0).enumerate() {
             match pair {
                 (Some(here), Some(there)) if here != there => {
-                    return Sameness::Other(format!("sector {} of its first data track differs", 16 + index));
+                    return Sameness::Other(format!("sector {} of the first data track differs", 16 + index));
                 }
                 (Some(here), Some(_)) if *here != zero => answer = Sameness::Same,
                 _ => {}

@@ -65,7 +65,7 @@ impl Class {
             Self::Protected => "copy-protected",
             Self::Blank => "never written",
             Self::OutOfRange => "out of the drive's range; perhaps its idea of the disc's size is wrong",
-            Self::Other => "unreadable for another reason",
+            Self::Other => "unreadable; the reason is another one, or was not recorded",
         }
     }
 }

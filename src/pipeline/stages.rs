@@ -30,6 +30,9 @@ pub enum Failure {
     /// Sectors could not be written; those before them were.
     #[error("writing the image: {0}")]
     Write(String),
+    /// The other end of the pipe is closed.
+    #[error("whoever read the pipe has gone")]
+    Reader,
     /// The disk did not take what was written: only the last saved map is to be believed.
     #[error("flushing the image to disk: {0}")]
     Flush(String),
@@ -164,7 +167,10 @@ impl Writer {
             return false;
         }
         // Not under the lock: the reader looks at it before each command, and must not wait for a flush.
-        let failure = step(&self.output).err().map(|error| kind(error.to_string()));
+        let failure = step(&self.output).err().map(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::Reader,
+            _ => kind(error.to_string()),
+        });
         let worked = failure.is_none();
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
         worked

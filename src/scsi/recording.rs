@@ -1,8 +1,8 @@
 //! Each command and its ending as a JSON line: a bug report that is a test (docs/formats.md, `--record`).
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +47,9 @@ pub struct Line {
     pub error: Option<String>,
 }
 
+/// How each line begins.
+const BEGIN: &[u8; 8] = b"{\"cdb\":\"";
+
 /// A port whose every command is written down.
 pub struct RecordingPort {
     port: Box<dyn Port>,
@@ -54,9 +57,16 @@ pub struct RecordingPort {
 }
 
 impl RecordingPort {
-    /// Records what goes through `port` to `log`.
-    pub fn new(port: Box<dyn Port>, log: File) -> Self {
-        Self { port, log: Arc::new(Mutex::new(BufWriter::new(log))) }
+    /// Records what goes through `port`, behind what an earlier session recorded in the file at `path`. Errors: a file that is
+    /// something else is left alone.
+    pub fn new(port: Box<dyn Port>, path: &Path) -> io::Result<Self> {
+        let mut log = File::options().read(true).append(true).create(true).open(path)?;
+        let mut begin = [0; BEGIN.len()];
+        let is_record = log.read_exact(&mut begin).is_ok() && begin == *BEGIN;
+        if !is_record && log.metadata()?.len() > 0 {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file is there already, and is no record"));
+        }
+        Ok(Self { port, log: Arc::new(Mutex::new(BufWriter::new(log))) })
     }
 }
 
@@ -101,7 +111,7 @@ impl Transport for Recording {
         let line = Line::of(cdb, at, &data, &result);
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         // A record that can't be written must not end the rescue of a disc.
-        let _ = serde_json::to_writer(&mut *log, &line).map_err(std::io::Error::from).and_then(|()| log.write_all(b"\n"));
+        let _ = serde_json::to_writer(&mut *log, &line).map_err(io::Error::from).and_then(|()| log.write_all(b"\n"));
         result
     }
 

@@ -59,7 +59,7 @@ pub struct Args {
     /// Start anew; the old image, map and record are kept as .bak-N
     #[arg(long)]
     force: bool,
-    /// You know that the image was begun from this disc, where nothing readable tells
+    /// You know that the image was begun from this disc, where nothing readable tells; a contradiction is refused all the same
     #[arg(long)]
     same_disc: bool,
     /// Digests to compute, of crc32 md5 sha1 sha224 sha256 sha384 sha512
@@ -71,7 +71,7 @@ pub struct Args {
     /// Short for --checksum sha256:HEX
     #[arg(long, value_name = "HEX", conflicts_with = "checksum")]
     sha256: Option<String>,
-    /// Write each command and its ending to FILE, for a bug report
+    /// Append each command and its ending to FILE, for a bug report
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// Events and result as JSON lines on stdout

@@ -22,7 +22,7 @@ impl Bar {
     pub(super) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
         // The template is a constant; a wrong one would show as the plain bar.
-        if let Ok(style) = ProgressStyle::with_template("[{bar:24}] {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("[{bar:16}] {wide_msg}") {
             bar.set_style(style.progress_chars("=> "));
         }
         Self { bar, heard: Instant::now(), text: String::new() }
@@ -30,7 +30,7 @@ impl Bar {
 
     pub(super) fn progress(&mut self, progress: &Progress) {
         self.heard = Instant::now();
-        self.text = format!("{}, at {}", report::progress(progress), progress.lba);
+        self.text = report::progress(progress);
         self.bar.set_length(u64::from(progress.total));
         self.bar.set_position(u64::from(progress.done));
         self.bar.set_message(self.text.clone());

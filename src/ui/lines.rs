@@ -29,6 +29,6 @@ impl Lines {
 
     /// The first failure of each kind.
     pub(super) fn trouble(&mut self, trouble: &Trouble) -> Option<String> {
-        self.classes.insert(trouble.class).then(|| super::report::trouble_line(trouble))
+        self.classes.insert(trouble.class).then(|| super::report::trouble_line(trouble) + "; -v shows each")
     }
 }

@@ -1,12 +1,13 @@
 //! Events as sentences.
 
-use crate::disc::{SizeDecision, Track, TrackKind};
+use crate::disc::{Damage, SizeDecision, Track, TrackKind};
 use crate::event::{DiscSummary, Drives, Event, JobResult, PhaseChange, PhaseName, Progress, Trouble};
+use crate::mmc::Extent;
 use crate::rescue::Phase;
 use crate::status::Status;
 
 use super::escape::Escaped;
-use super::units::{percent, size, time};
+use super::units::{percent, size, span, time};
 
 /// Damage is listed up to this many places; the map has them all.
 const LISTED: usize = 10;
@@ -21,12 +22,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         }
         Event::Disc(disc) => disc_line(disc),
         Event::Region(region) => {
-            format!(
-                "        sectors {} to {}: {}; zero in the image",
-                region.extent.first,
-                region.extent.end().saturating_sub(1),
-                region.text
-            )
+            format!("        {}: {}; zero in the image", span(region.extent), Escaped(&region.text))
         }
         Event::Notice(notice) if !notice.is_detail => Escaped(&notice.text).to_string(),
         Event::Phase(phase) => phase_line(*phase),
@@ -58,10 +54,7 @@ fn track_line(track: &Track) -> String {
         TrackKind::Data => "data",
         TrackKind::Audio => "audio",
     };
-    format!(
-        "        track {} (session {}): {kind}, sectors {}+{}",
-        track.number, track.session, track.extent.first, track.extent.count
-    )
+    format!("        track {} (session {}): {kind}, {}", track.number, track.session, span(track.extent))
 }
 
 fn size_lines(size: &SizeDecision) -> Vec<String> {
@@ -73,7 +66,8 @@ fn size_lines(size: &SizeDecision) -> Vec<String> {
 /// One failed read.
 pub(super) fn trouble_line(trouble: &Trouble) -> String {
     let sense = trouble.sense.as_ref().map_or_else(String::new, |sense| format!(", sense {sense}"));
-    format!("        sectors {}+{} not read: {} ({}{sense})", trouble.lba, trouble.count, trouble.text, trouble.class)
+    let place = span(Extent { first: trouble.lba, count: trouble.count });
+    format!("        {place} not read: {} ({}{sense})", trouble.text, trouble.class)
 }
 
 fn phase_line(phase: PhaseChange) -> String {
@@ -97,23 +91,24 @@ pub(super) fn phase_name(phase: PhaseName) -> &'static str {
     }
 }
 
-/// Where it stands, on one line.
+/// Where it stands, on one line; what matters most first, as a terminal may cut it off.
 pub(super) fn progress(progress: &Progress) -> String {
-    let mut text = format!("{} of {}", percent(progress.done, progress.total), size(progress.total));
-    if progress.rate > 0 {
-        text += &format!(", {}/s", super::units::bytes(progress.rate));
-    }
+    let mut parts = vec![percent(progress.done, progress.total)];
+    let errors: Vec<String> = progress.errors.iter().map(|(class, count)| format!("{count} {class}")).collect();
     if let Some(eta) = progress.eta {
-        text += &format!(", {} to go", time(eta));
+        parts.push(format!("{} to go", time(eta)));
+    }
+    parts.push(format!("at {}", progress.lba));
+    if !errors.is_empty() {
+        parts.push(format!("failed reads: {}", errors.join(", ")));
     }
     if progress.bad > 0 {
-        text += &format!(", {} bad", progress.bad);
+        parts.push(format!("{} bad", progress.bad));
     }
-    let errors: Vec<String> = progress.errors.iter().map(|(class, count)| format!("{count} {class}")).collect();
-    if !errors.is_empty() {
-        text += &format!(", failed reads: {}", errors.join(", "));
+    if progress.rate > 0 {
+        parts.push(format!("{}/s", super::units::bytes(progress.rate)));
     }
-    text
+    parts.join(", ")
 }
 
 /// What came of it, for a person.
@@ -135,15 +130,15 @@ pub(super) fn summary(result: &JobResult) -> Vec<String> {
             time(result.elapsed)
         ));
     }
-    for damage in result.damage.iter().take(LISTED) {
-        let last = damage.extent.end().saturating_sub(1);
-        let place = if damage.extent.count == 1 {
-            format!("sector {last}")
-        } else {
-            format!("sectors {} to {last}", damage.extent.first)
-        };
-        lines.push(format!("        missing: {place} ({}): {}", size(damage.extent.count), damage.class.text()));
-    }
+    lines
+}
+
+/// What is missing.
+pub(super) fn missing(result: &JobResult) -> Vec<String> {
+    let place = |damage: &Damage| {
+        format!("        missing: {} ({}): {}", span(damage.extent), size(damage.extent.count), damage.class.text())
+    };
+    let mut lines: Vec<String> = result.damage.iter().take(LISTED).map(place).collect();
     if result.damage.len() > LISTED {
         let map =
             result.map.as_ref().map_or_else(String::new, |map| format!("; {} has them all", Escaped(&map.display().to_string())));
@@ -155,7 +150,7 @@ pub(super) fn summary(result: &JobResult) -> Vec<String> {
     lines
 }
 
-/// Why it ended so, and what to do now.
+/// Why it ended so. The first reason is the one that the status tells of.
 pub(super) fn reasons(result: &JobResult) -> Vec<String> {
     let verb = match result.status {
         Status::Done => "",
@@ -165,9 +160,23 @@ pub(super) fn reasons(result: &JobResult) -> Vec<String> {
         Status::Usage | Status::Failed => "error: ",
         Status::Corrupt | Status::Different => "wrong: ",
     };
-    let advice = "next    clean the disc, or put it in another drive, and run the command with --retries 1: only what is missing is read again";
-    let advice = (result.status == Status::Unreadable).then(|| advice.to_string());
-    result.reasons.iter().map(|reason| format!("{verb}{}", Escaped(reason))).chain(advice).collect()
+    let verbs = std::iter::once(verb).chain(std::iter::repeat("        "));
+    result.reasons.iter().zip(verbs).map(|(reason, verb)| format!("{verb}{}", Escaped(reason))).collect()
+}
+
+/// What to do about missing sectors, if anything helps.
+pub(super) fn advice(result: &JobResult) -> Option<String> {
+    let text = match () {
+        () if result.bad == 0 || result.unread > 0 => return None,
+        () if result.damage.iter().all(|damage| damage.class.is_region()) => {
+            "no drive gives these sectors out in this way: reading them again does not help"
+        }
+        () if result.map.is_none() => "read the disc into a file: then what is missing can be tried again",
+        () => {
+            "clean the disc, try --speed 4, or another drive, and run the command with --retries 1: only what is missing is read again"
+        }
+    };
+    Some(format!("next    {text}"))
 }
 
 /// Digests in the tagged form that `sha256sum -c` reads. A comment says so when the image has holes.

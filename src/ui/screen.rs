@@ -102,10 +102,12 @@ impl Observer for Screen {
                 if let Some(bar) = &mut self.bar {
                     bar.finish();
                 }
-                if self.verbosity > Verbosity::Quiet {
-                    report::summary(result).iter().for_each(|line| error_line(line));
-                }
-                report::reasons(result).iter().for_each(|line| error_line(line));
+                let (summary, advice) = match self.verbosity {
+                    Verbosity::Quiet => (Vec::new(), None),
+                    _ => (report::summary(result), report::advice(result)),
+                };
+                let lines = [summary, report::missing(result), report::reasons(result), advice.into_iter().collect()];
+                lines.iter().flatten().for_each(|line| error_line(line));
                 report::digests(result).iter().for_each(|line| self.result_line(line));
             }
             Event::Drives(drives) => report::drives(drives).iter().for_each(|line| self.result_line(line)),
@@ -130,7 +132,7 @@ impl Observer for Screen {
     fn standing(&mut self) {
         let line = self.last.as_ref().map_or_else(
             || "nothing was read yet".into(),
-            |last| format!("{}: {}, at sector {}", report::phase_name(last.phase), report::progress(last), last.lba),
+            |last| format!("{}: {}", report::phase_name(last.phase), report::progress(last)),
         );
         self.say(&line);
     }

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use crate::mmc::SECTOR;
+use crate::mmc::{Extent, SECTOR};
 
 /// Bytes in decimal units, three digits: `4.70 GB`.
 pub(super) fn bytes(bytes: u64) -> String {
@@ -15,6 +15,14 @@ pub(super) fn bytes(bytes: u64) -> String {
         }
     }
     format!("{value:.2} TB")
+}
+
+/// A run of sectors in words: `sector 7`, `sectors 7 to 9`.
+pub(super) fn span(extent: Extent) -> String {
+    match extent.count {
+        1 => format!("sector {}", extent.first),
+        _ => format!("sectors {} to {}", extent.first, extent.end().saturating_sub(1)),
+    }
 }
 
 /// Sectors as bytes.

@@ -1,9 +1,11 @@
 //! The end of a run: run-out blocks, digests, the comparison, the last save, and what to tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::disc::{Record, Region, RegionClass, cd_data_tracks};
+use crate::disc::{Damage, Record, Region, RegionClass, cd_data_tracks};
 use crate::event::{DigestPhase, Event, JobResult, Observer, PhaseChange, PhaseName, Progress};
 use crate::image::{Sector, Volumes};
 use crate::medium::{Output, OutputKind};
@@ -13,11 +15,12 @@ use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
 use crate::rescue::{Extents, Planner, State};
 use crate::status::Status;
 use crate::sys::Stop;
-use crate::trust::Sums;
+use crate::trust::{Expected, Sums};
 
 use super::reading::{Log, Reading, Saving, Tally, output_failed};
+use super::start::head;
 use super::target::{Begun, Existing, Target};
-use super::{Request, RipError, expected, head, wanted_digests};
+use super::{Request, RipError, expected, wanted_digests};
 
 /// Ends a run. What was read is saved, however the run ended.
 pub(super) fn end(
@@ -92,15 +95,18 @@ fn finish_again(
     for damage in begun.record.iter().flat_map(|record| &record.damage) {
         planner.recall(damage.extent, damage.class);
     }
-    observer.event(&Event::notice(format!("{} is complete already; the drive is left alone", target.name())));
+    observer.event(&Event::notice(finished_before(target, begun, &planner)));
     let wanted = wanted_digests(request, target)?;
     let known = begun.record.as_ref().map(|record| &record.digests);
     let all_known = known.is_some_and(|known| wanted.iter().all(|algorithm| known.contains_key(algorithm.name())));
+    // Another program may have filled holes since: the map rules. Whoever wants the image checked wants it read.
+    let record_fits =
+        begun.record.as_ref().is_none_or(|record| tells_of(&record.damage, planner.map())) && request.expectation.is_none();
     let run_was_ended = begun.record.as_ref().is_none_or(|record| !record.digests.is_empty());
     if request.dry_run {
         return Ok(summary(target, &planner, &Tally::default(), 0));
     }
-    if all_known && run_was_ended {
+    if all_known && run_was_ended && record_fits {
         let digests = known.cloned().unwrap_or_default();
         return judged(request, target, &planner, digests, &Tally::default(), 0);
     }
@@ -121,6 +127,28 @@ fn finish_again(
     let ending = Ending { request, target, output: &output, planner, log: None, saving, tally: Tally::default(), elapsed: 0 };
     let hashed = Hashed { sums: Sums::new(wanted), sectors: 0 };
     ending.conclude(hashed, observer, stop)
+}
+
+/// What there is to say of an image that nothing is read for.
+fn finished_before(target: &Target, begun: &Begun, planner: &Planner) -> String {
+    let disc = begun.record.as_ref().map_or_else(String::new, |record| {
+        let label = record.disc.label.as_deref().unwrap_or("without a label");
+        format!(" (the {} {label})", record.disc.kind)
+    });
+    let how = match planner.map().count(State::Bad) {
+        0 => "is complete already".to_string(),
+        bad => format!("was finished before, with {bad} sectors missing (--retries 1 tries them again)"),
+    };
+    format!("{}{disc} {how}; the disc in the drive was not looked at: another disc needs another name", target.name())
+}
+
+/// True when a record's damage is what the map says.
+fn tells_of(damage: &[Damage], map: &Extents<State>) -> bool {
+    let is_bad = |damage: &Damage| {
+        let run = map.run_at(damage.extent.first);
+        run.is_some_and(|run| run.value == State::Bad && run.extent.end() >= damage.extent.end())
+    };
+    damage.iter().all(is_bad) && damage.iter().map(|damage| damage.extent.count).sum::<u32>() == map.count(State::Bad)
 }
 
 /// A run that has read all it could.
@@ -154,7 +182,10 @@ impl Ending<'_> {
         let saved = self.save();
         let mut result = summary(self.target, &self.planner, &self.tally, self.elapsed);
         result.status = error.status();
-        result.reasons = [Some(error.to_string()), saved.err().map(|error| error.to_string())].into_iter().flatten().collect();
+        let anew = "what went into a pipe or a device is not kept: the same command starts anew".to_string();
+        let anew = (self.output.kind() != OutputKind::File).then_some(anew);
+        result.reasons =
+            [Some(error.to_string()), anew, saved.err().map(|error| error.to_string())].into_iter().flatten().collect();
         result
     }
 
@@ -277,12 +308,6 @@ fn judged(
     elapsed: u64,
 ) -> Result<JobResult, RipError> {
     let mut result = JobResult { digests, ..summary(target, planner, tally, elapsed) };
-    if result.bad > 0 {
-        result.status = result.status.and(Status::Unreadable);
-        result
-            .reasons
-            .push(format!("{} of {} sectors could not be read; they are zero in the image", result.bad, result.sectors));
-    }
     if let Some(expected) = expected(request, target)? {
         let computed = result.digests.iter().filter_map(|(name, hex)| Some((name.parse().ok()?, hex.clone()))).collect();
         match expected.compare(&computed) {
@@ -290,10 +315,39 @@ fn judged(
             Err(what) => {
                 result.status = result.status.and(Status::Corrupt);
                 result.reasons.push(format!("the image does not match its checksum: expected {what}"));
+                result.reasons.extend(why_different(target, planner.map(), &expected));
             }
         }
     }
+    if result.bad > 0 {
+        result.status = result.status.and(Status::Unreadable);
+        result
+            .reasons
+            .push(format!("{} of {} sectors could not be read; they are zero in the image", result.bad, result.sectors));
+    }
     Ok(result)
+}
+
+/// A burnt image is followed by padding on most discs: perhaps the part that the file system claims is the one expected.
+fn why_different(target: &Target, map: &Extents<State>, expected: &Expected) -> Option<String> {
+    if map.count(State::Bad) > 0 {
+        return Some("it can't match while sectors are missing".into());
+    }
+    let file = File::open(target.image.as_deref()?).ok()?;
+    let at = |lba: u32| u64::from(lba) * SECTOR as u64;
+    let read = |lba| {
+        let mut sector: Sector = [0; SECTOR];
+        file.read_exact_at(&mut sector, at(lba)).ok().map(|()| sector)
+    };
+    let end = Volumes::find(0, read).end.filter(|end| *end < map.len())?;
+    let mut sums = Sums::new(expected.algorithms().collect::<BTreeSet<_>>());
+    let mut sector = [0; SECTOR];
+    for lba in 0..end {
+        file.read_exact_at(&mut sector, at(lba)).ok()?;
+        sums.update(&sector);
+    }
+    let matches = expected.compare(&sums.finish()).is_ok();
+    matches.then(|| format!("its first {end} sectors, all that the file system claims, do match: the rest is padding (truncate -s {} cuts it off a copy)", at(end)))
 }
 
 fn summary(target: &Target, planner: &Planner, tally: &Tally, elapsed: u64) -> JobResult {

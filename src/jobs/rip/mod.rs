@@ -9,36 +9,33 @@ mod look;
 mod meter;
 mod reading;
 mod samples;
+mod start;
 mod station;
 mod target;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, SystemTime};
 
-use crate::disc::{Damage, DriveName, Identity, Record, RunRecord, Sameness};
+use crate::disc::{Damage, Identity};
 use crate::event::{Event, JobResult, Observer};
-use crate::medium::{Output, OutputKind};
+use crate::medium::OutputKind;
 use crate::mmc::{Class, Drive, Extent, Speed};
-use crate::pipeline::{Hashed, Pipeline};
-use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
-use crate::rescue::{Extents, Order, Planner, State};
+use crate::rescue::{Extents, State};
 use crate::scsi::Port;
 use crate::status::Status;
 use crate::sys::{Inhibit, Stop};
-use crate::trust::{Algorithm, Expected, Sums};
+use crate::trust::{Algorithm, Expected};
 
 pub use error::RipError;
 use look::Disc;
 pub use look::label_of;
-use meter::Meter;
-use reading::{Log, Reading, Saving, Tally};
+use reading::Reading;
 use samples::Samples;
+use start::{Start, resume};
 use station::Station;
-use target::{Begun, Existing, Target};
+use target::{Existing, Target};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -216,120 +213,6 @@ fn named_by(image: &ImageOperand, identity: &Identity) -> ImageOperand {
     ImageOperand::Path(folder.join(format!("{}.iso", if name.is_empty() { "disc" } else { name })))
 }
 
-/// Is it the disc that the image was begun from? Then its map, fitted to the disc.
-fn resume(
-    station: &mut Station,
-    disc: &mut Disc,
-    target: &Target,
-    begun: &Begun,
-    request: &Request,
-    observer: &mut dyn Observer,
-) -> Result<(Extents<State>, Samples), RipError> {
-    let family = disc.layout.family();
-    let (known, now) = (begun.sectors(), disc.layout.size.sectors);
-    let tolerance = family.block().max(RUN_OUT);
-    let length = if known > now.saturating_add(tolerance) {
-        Sameness::Other(format!("it has {now} sectors, and the map covers {known}"))
-    } else {
-        Sameness::CantTell
-    };
-    let recorded = begun.record.as_ref().map_or(Sameness::CantTell, |record| disc.identity.compare(&record.disc, family));
-    let map = begun.mapfile.to_extents(known);
-    let image = target.image.as_deref().and_then(|image| File::open(image).ok());
-    let samples = image.map_or_else(|| Samples::new(known), |image| Samples::of_image(&image, &map));
-    let seen = match length.clone().and(recorded.clone()) {
-        // A contradiction is proof enough: the disc is not asked for more.
-        Sameness::Other(_) => Sameness::CantTell,
-        _ => samples.compare(&mut station.drive, 8),
-    };
-    match length.and(recorded).and(seen) {
-        Sameness::Other(why) => {
-            return Err(RipError::Refused(format!(
-                "{} was begun from another disc than the one in the drive: {why}; put in the first disc, or give the new image another name",
-                target.name()
-            )));
-        }
-        Sameness::CantTell if !samples.is_empty() && !request.same_disc => {
-            return Err(RipError::Refused(format!(
-                "nothing that can be read tells whether {} was begun from this disc; if you know that it was, run the same command with --same-disc",
-                target.name()
-            )));
-        }
-        _ => {}
-    }
-    observer.event(&Event::notice(format!(
-        "going on with {}: {} of {} sectors are there",
-        target.name(),
-        map.count(State::Finished),
-        map.len()
-    )));
-    // An earlier run may have left out run-out blocks, and another drive may have seen more of the disc than this one.
-    let left_out = begun.record.as_ref().is_some_and(|record| record.size.sectors == known && record.disc.sectors > known);
-    let sectors = if left_out { known } else { known.max(now) };
-    if sectors != now {
-        disc.layout.settle(sectors, "as in the map of the run before".into());
-    }
-    Ok((begun.mapfile.to_extents(sectors), samples))
-}
-
-/// What a run begins with.
-struct Start<'a> {
-    station: &'a mut Station,
-    disc: &'a Disc,
-    request: &'a Request,
-    target: &'a Target,
-    output: &'a Arc<Output>,
-    stop: &'a Stop,
-    events: Sender<Event>,
-}
-
-impl<'a> Start<'a> {
-    /// Everything made ready: map, record and an image of full length are on the disk when this returns.
-    fn begin(self, mut map: Extents<State>, samples: Samples, begun: Option<Box<Begun>>) -> Result<Reading<'a>, RipError> {
-        let Self { station, disc, request, target, output, stop, events } = self;
-        let layout = &disc.layout;
-        for region in &layout.regions {
-            map.set(region.extent, State::Finished);
-        }
-        let sectors = map.len();
-        let order = if output.kind() == OutputKind::Stream { Order::InSequence } else { Order::EasyFirst };
-        let mut planner =
-            Planner::new(map, layout.geometry(station.drive.longest_read().min(LONGEST_COMMAND)), order, request.retries);
-        let (from, record) = begun.map_or((None, None), |begun| (begun.position(), begun.record));
-        if let Some(from) = from {
-            planner.resume(from);
-        }
-        for damage in record.iter().flat_map(|record| &record.damage) {
-            planner.recall(damage.extent, damage.class);
-        }
-        let mut saving = Saving::at(target, head(&disc.identity), continued(record, disc, &station.name, request));
-        let log = Log { read: Extents::new(sectors, false), sense: Extents::new(sectors, None) };
-        let saved = saving.snapshot(&planner, Some(&log)).save(saving.map.as_deref(), saving.record_path.as_deref());
-        saved.map_err(|error| RipError::Failed(format!("saving the map beside {}: {error}", target.name())))?;
-        output
-            .set_sectors(sectors)
-            .map_err(|error| RipError::Stopped(format!("making {} as long as the disc: {error}", target.name())))?;
-        let hashed = Hashed { sums: Sums::new(wanted_digests(request, target)?), sectors: 0 };
-        let pipeline = Pipeline::start(Arc::clone(output), hashed)
-            .map_err(|error| RipError::Failed(format!("starting threads: {error}")))?;
-        Ok(Reading {
-            station,
-            disc,
-            request,
-            planner,
-            order,
-            pipeline,
-            samples,
-            log,
-            events,
-            stop: stop.clone(),
-            saving,
-            tally: Tally::default(),
-            meter: Meter::default(),
-        })
-    }
-}
-
 /// Runs the loop on a thread of its own, and shows what happens meanwhile.
 fn watched(reading: &mut Reading<'_>, heard: &Receiver<Event>, observer: &mut dyn Observer, stop: &Stop) -> Result<(), RipError> {
     std::thread::scope(|scope| {
@@ -375,41 +258,6 @@ fn expected(request: &Request, target: &Target) -> Result<Option<Expected>, RipE
     }
 }
 
-/// The record that this run goes on with.
-fn continued(record: Option<Record>, disc: &Disc, drive: &DriveName, request: &Request) -> Record {
-    let mut record = record.unwrap_or_else(|| Record {
-        format: Record::FORMAT,
-        disc: disc.identity.clone(),
-        size: disc.layout.size.clone(),
-        regions: disc.layout.regions.clone(),
-        damage: Vec::new(),
-        digests: BTreeMap::new(),
-        runs: Vec::new(),
-    });
-    record.digests.clear();
-    record.runs.push(RunRecord {
-        program: concat!("discrip ", env!("CARGO_PKG_VERSION")).into(),
-        drive: drive.clone(),
-        options: request.options.clone(),
-        start: now(),
-        end: None,
-        status: None,
-        read: Vec::new(),
-        sense: Vec::new(),
-    });
-    record
-}
-
-/// The head of the map.
-fn head(identity: &Identity) -> Vec<String> {
-    let label: String =
-        identity.label.iter().flat_map(|label| label.chars()).map(|c| if c.is_control() { '?' } else { c }).collect();
-    vec![
-        concat!("Mapfile. Created by discrip ", env!("CARGO_PKG_VERSION"), " in the format of GNU ddrescue").into(),
-        format!("Disc: {}, {} sectors, {label}", identity.kind, identity.sectors).trim_end_matches([',', ' ']).into(),
-    ]
-}
-
 /// The time, UTC, RFC 3339.
 fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
@@ -434,14 +282,19 @@ fn damage(map: &Extents<State>, classes: &Extents<Option<Class>>) -> Vec<Damage>
 /// What a run would do.
 fn dry_run(target: &Target, map: &Extents<State>, resumes: bool, observer: &mut dyn Observer) -> JobResult {
     let verb = if resumes { "go on with" } else { "write" };
-    let text = format!(
-        "would {verb} {}: {} of {} sectors to read; nothing was written",
-        target.name(),
-        map.len() - map.count(State::Finished),
-        map.len()
-    );
+    let (good, bad) = (map.count(State::Finished), map.count(State::Bad));
+    let unread = map.len() - good - bad;
+    let text = format!("would {verb} {}: {unread} of {} sectors to read; nothing was written", target.name(), map.len());
     observer.event(&Event::notice(text));
-    JobResult { image: target.image.clone(), map: target.map.clone(), sectors: map.len(), ..JobResult::new(Status::Done) }
+    JobResult {
+        image: target.image.clone(),
+        map: target.map.clone(),
+        sectors: map.len(),
+        good,
+        bad,
+        unread,
+        ..JobResult::new(Status::Done)
+    }
 }
 
 fn failure(error: &RipError) -> JobResult {

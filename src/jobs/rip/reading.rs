@@ -418,5 +418,8 @@ impl Saving {
 
 /// What it means that the output no longer takes data.
 pub(super) fn output_failed(failure: &Failure) -> RipError {
-    RipError::Stopped(format!("{failure}; make room or look at that disk, then the same command goes on"))
+    match failure {
+        Failure::Reader => RipError::Stopped(failure.to_string()),
+        _ => RipError::Stopped(format!("{failure}; make room or look at that disk, then the same command goes on")),
+    }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,7 +26,13 @@ pub(super) struct Target {
     pub(super) map: Option<PathBuf>,
     pub(super) kind: OutputKind,
     pub(super) existing: Existing,
+    /// Image and map as they were when they were looked at.
+    seen: [Option<Stamp>; 2],
 }
+
+/// A file as it was at a moment: inode, length, time of its last change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp(u64, u64, i64, i64);
 
 /// What an earlier run left.
 pub(super) enum Existing {
@@ -47,7 +54,13 @@ impl Target {
     /// Looks at what is there. Opens nothing for writing.
     pub(super) fn examine(operand: &ImageOperand, map: Option<&Path>) -> Result<Self, RipError> {
         let ImageOperand::Path(image) = operand else {
-            return Ok(Self { image: None, map: map.map(Into::into), kind: OutputKind::Stream, existing: Existing::Nothing });
+            return Ok(Self {
+                image: None,
+                map: map.map(Into::into),
+                kind: OutputKind::Stream,
+                existing: Existing::Nothing,
+                seen: [None; 2],
+            });
         };
         let kind = OutputKind::of(image)?;
         if kind == OutputKind::File {
@@ -55,8 +68,9 @@ impl Target {
         }
         let beside = (kind == OutputKind::File).then(|| with_suffix(image, "map"));
         let map = map.map(Into::into).or(beside);
+        let seen = [stamp(Some(image)), stamp(map.as_deref())];
         let existing = if kind == OutputKind::File { Existing::at(image, map.as_deref())? } else { Existing::Nothing };
-        Ok(Self { image: Some(image.clone()), map, kind, existing })
+        Ok(Self { image: Some(image.clone()), map, kind, existing, seen })
     }
 
     /// Path of the record; only files have one.
@@ -84,7 +98,7 @@ impl Target {
             fs::rename(file, backup(file, number))
                 .map_err(|error| RipError::Failed(format!("keeping {} as .bak-{number}: {error}", file.display())))?;
         }
-        self.existing = Existing::Nothing;
+        (self.existing, self.seen) = (Existing::Nothing, [None; 2]);
         Ok(Some(number))
     }
 
@@ -112,7 +126,7 @@ impl Target {
             )));
         }
         // st_blocks counts units of 512 bytes.
-        let there = fs::metadata(image).map_or(0, |meta| std::os::unix::fs::MetadataExt::blocks(&meta) * 512);
+        let there = fs::metadata(image).map_or(0, |meta| meta.blocks() * 512);
         let missing = needed.saturating_sub(there);
         if missing > space.free {
             return Err(RipError::Stopped(format!(
@@ -124,12 +138,20 @@ impl Target {
         Ok(())
     }
 
-    /// Opens the image, locks it, and puts map and record beside it before anything is written to it.
+    /// Opens the image, and locks it. Refused when image or map are no longer what they were: the drive may have been waited for.
     pub(super) fn open(&self) -> Result<Arc<Output>, RipError> {
         let output = match &self.image {
             Some(image) => Output::open(image)?,
             None => Output::stdout().map_err(|error| RipError::Failed(format!("opening the standard output: {error}")))?,
         };
+        let [image, map] = [stamp(self.image.as_deref()), stamp(self.map.as_deref())];
+        let is_new_and_empty = self.seen[0].is_none() && image.is_none_or(|Stamp(_, length, ..)| length == 0);
+        if self.kind == OutputKind::File && (!(is_new_and_empty || image == self.seen[0]) || map != self.seen[1]) {
+            return Err(RipError::Refused(format!(
+                "{} was made or changed by another program meanwhile, and is left as it is; give this image another name",
+                self.name()
+            )));
+        }
         Ok(Arc::new(output))
     }
 }
@@ -226,6 +248,12 @@ pub(super) fn position(at: Resume, map: &Extents<State>) -> Position {
         Phase::Retry => '-',
     };
     Position { at: u64::from(at.at) * SECTOR as u64, status, pass: at.pass }
+}
+
+/// The stamp of a file that is there.
+fn stamp(path: Option<&Path>) -> Option<Stamp> {
+    let meta = fs::metadata(path?).ok()?;
+    Some(Stamp(meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }
 
 /// `image` + `.` + `suffix`.
