@@ -11,11 +11,14 @@ use discsmith::scsi::linux::{SgPort, Sharing};
 use discsmith::scsi::recording::RecordingPort;
 use discsmith::status::Status;
 use discsmith::sys::{Stop, Sysfs};
-use discsmith::ui::Screen;
 use discsmith::ui::args::{Args, EMULATED, Operands};
+use discsmith::ui::{Results, Screen, Style, Verbosity};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return refuse(&error),
+    };
     let mut screen = Screen::new(args.style(), args.verbosity(), args.results());
     let stop = Stop::listen().unwrap_or_default();
     let result = run(&args, &mut screen, &stop).unwrap_or_else(|(status, reason)| {
@@ -25,8 +28,23 @@ fn main() -> ExitCode {
     });
     match stop.requested() {
         Some(signal) if result.status == Status::Stopped => stop.die(signal),
+        _ if screen.lost_results() => ExitCode::from(u8::from(result.status.and(Status::Failed))),
         _ => ExitCode::from(u8::from(result.status)),
     }
+}
+
+/// A command line that makes no sense, or a wish for help. A script that asked for JSON gets its result.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let status = if error.use_stderr() { Status::Usage } else { Status::Done };
+    if status == Status::Usage && std::env::args_os().any(|arg| arg == "--json") {
+        let reasons = vec![error.to_string()];
+        let result = JobResult { reasons, ..JobResult::new(status) };
+        Screen::new(Style::None, Verbosity::Quiet, Results::Json).event(&Event::Result(Box::new(result)));
+    } else {
+        // When nobody reads it there is nobody to tell that.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::from(status))
 }
 
 fn run(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, (Status, String)> {

@@ -1,6 +1,8 @@
 //! What the drive says of the disc, gathered before the first sector is read.
 
-use crate::mmc::{Capacity, CommandError, DiscInformation, Drive, Family, PhysicalFormat, Profile, Toc, TrackInformation};
+use crate::mmc::{
+    Capacity, CommandError, DiscInformation, Drive, Family, PhysicalFormat, Profile, Readiness, Toc, TrackInformation,
+};
 
 /// The drive's answers. What it did not answer is `None` or empty: old drives and emulators know only some of the commands.
 #[derive(Debug, Clone, Default)]
@@ -24,13 +26,14 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Asks the drive. Errors: only that of a drive that is gone or no longer answers; a refused command is a fact missing.
+    /// Asks the drive. Errors: drive or disc are gone, the drive no longer answers, or a signal asked to stop. A refused
+    /// command is only a fact missing.
     pub fn gather(drive: &mut Drive) -> Result<Self, CommandError> {
         let profile = drive.profile();
         let family = profile.map(Profile::family);
         let capacity = match drive.capacity() {
             Ok(capacity) => Some(capacity),
-            Err(CommandError::Refused(_)) => None,
+            Err(CommandError::Refused(sense)) if sense.asc != 0x3a => None,
             Err(error) => return Err(error),
         };
         let toc = drive.toc();
@@ -54,10 +57,11 @@ impl Facts {
             physical: is_dvd.then(|| drive.physical_format()).flatten(),
             copy_protected: is_dvd && drive.is_copy_protected() == Some(true),
         };
-        // A drive that went away meanwhile has left facts out that another look would bring.
-        match drive.inquiry() {
-            Err(error @ (CommandError::Gone | CommandError::TimedOut)) => Err(error),
-            _ => Ok(facts),
+        // Where drive or disc went away meanwhile, facts are missing that another look would bring.
+        match drive.readiness() {
+            Readiness::NoDisc(sense) => Err(CommandError::Refused(sense)),
+            Readiness::Broken(error) => Err(error),
+            Readiness::Ready | Readiness::Wait => Ok(facts),
         }
     }
 }

@@ -232,7 +232,7 @@ fn size(facts: &Facts, tracks: &[Track]) -> Result<SizeDecision, Refusal> {
         .collect();
     let last_data = tracks.iter().rev().find(|track| track.kind == TrackKind::Data);
     let audio_follows = tracks.last().is_some_and(|track| track.kind == TrackKind::Audio);
-    if let (Some(track), true) = (last_data, audio_follows) {
+    if let (Some(track), true) = (last_data.filter(|track| track.extent.end() > 0), audio_follows) {
         let why = format!("data ends with track {}; audio tracks follow", track.number);
         let chosen = if informed.is_some() { TRACK_INFORMATION } else { TOC };
         return Ok(SizeDecision { sectors: track.extent.end(), chosen: chosen.into(), candidates, why });

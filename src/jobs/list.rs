@@ -5,7 +5,7 @@ use crate::event::{Drives, Event, ListedDrive, Observer};
 use crate::mmc::{Drive, Readiness};
 use crate::scsi::linux::{SgPort, Sharing};
 use crate::scsi::{OpenError, Port};
-use crate::sys::{Found, Sysfs};
+use crate::sys::{Found, Stop, Sysfs};
 
 use super::rip::label_of;
 
@@ -39,7 +39,7 @@ fn name(found: &Found) -> DriveName {
 }
 
 fn open(found: &Found, sysfs: &Sysfs) -> Result<Drive, OpenError> {
-    SgPort::new(&found.node, Sharing::Exclusive, sysfs.clone()).open().map(|opened| Drive::new(opened.transport))
+    SgPort::new(&found.node, Sharing::Exclusive, sysfs.clone()).open().map(|opened| Drive::new(opened.transport, Stop::never()))
 }
 
 /// A unit attention may be pending; the second answer counts.

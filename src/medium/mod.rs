@@ -4,4 +4,4 @@ mod output;
 mod saved_file;
 
 pub use output::{Output, OutputError, OutputKind};
-pub use saved_file::save;
+pub use saved_file::{save, temporary};

@@ -3,8 +3,10 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::mmc::SECTOR;
 
@@ -38,8 +40,11 @@ pub enum OutputError {
     /// Another process holds the lock.
     #[error("{}: another program is working on this image; wait for it to end", path.display())]
     Locked { path: PathBuf },
+    /// A pipe that nobody reads.
+    #[error("{}: nobody reads this pipe; start its reader first", path.display())]
+    NoReader { path: PathBuf },
     /// The system says no.
-    #[error("opening {}: {source}", path.display())]
+    #[error("opening {}: {source}; look at its permissions, or choose another name", path.display())]
     System { path: PathBuf, source: io::Error },
 }
 
@@ -72,7 +77,16 @@ impl Output {
         let kind = OutputKind::of(path)?;
         let system = |source| OutputError::System { path: path.into(), source };
         let is_file = kind == OutputKind::File;
-        let file = File::options().read(is_file).write(true).create(is_file).truncate(false).open(path).map_err(system)?;
+        // A pipe without a reader would hold the program here for ever; with O_NONBLOCK it is told (ENXIO).
+        let flags = if kind == OutputKind::Stream { libc::O_NONBLOCK } else { 0 };
+        let options = File::options().read(is_file).write(true).create(is_file).truncate(false).custom_flags(flags).open(path);
+        let file = options.map_err(|source| match source.raw_os_error() {
+            Some(libc::ENXIO) if kind == OutputKind::Stream => OutputError::NoReader { path: path.into() },
+            _ => system(source),
+        })?;
+        if kind == OutputKind::Stream {
+            fcntl(&file, FcntlArg::F_SETFL(OFlag::empty())).map_err(|errno| system(errno.into()))?;
+        }
         if is_file {
             match file.try_lock() {
                 Ok(()) => {}

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Replaces `path` by what `write` writes: temporary file beside it, flush to disk, rename, flush of the folder. A symbolic link is
 /// followed, so that it stays one. A device or a pipe is written in place.
@@ -12,9 +12,7 @@ pub fn save(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<
     if fs::metadata(&path).is_ok_and(|meta| !meta.is_file()) {
         return finish(File::options().write(true).open(&path)?, write).map(drop);
     }
-    let mut name: OsString = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".tmp");
-    let temporary = path.with_file_name(name);
+    let temporary = temporary(&path);
     let file = finish(File::create(&temporary)?, write).inspect_err(|_| {
         // What is half written is of no use; the old file stays as it was.
         let _ = fs::remove_file(&temporary);
@@ -23,6 +21,15 @@ pub fn save(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<
     fs::rename(&temporary, &path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
+}
+
+/// Where a file is written before it is renamed to `path`: hidden, and named so that nobody else's file is meant. One name only, so
+/// that a kill leaves at most one behind, which the next save takes over.
+pub fn temporary(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".discsmith");
+    path.with_file_name(name)
 }
 
 fn finish(file: File, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<File> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::scsi::cdb::Lock;
 use crate::scsi::{Cdb, Completion, Data, Ending, Sense, Transport, TransportError};
+use crate::sys::Stop;
 
 use super::{
     Capacity, DiscInformation, Inquiry, PhysicalFormat, Profile, SECTOR, Toc, TrackInformation, inquiry, is_copy_protected,
@@ -17,6 +18,7 @@ pub struct Drive {
     nonce: u64,
     /// A unit attention said that the medium may have changed, and nobody has looked at it yet.
     medium_may_have_changed: bool,
+    stop: Stop,
 }
 
 /// Why a command brought no reply.
@@ -31,6 +33,12 @@ pub enum CommandError {
     /// It is gone.
     #[error("the drive is gone from the bus")]
     Gone,
+    /// It is busy with something else.
+    #[error("the drive stays busy")]
+    Busy,
+    /// A signal asked to stop before it was sent.
+    #[error("stopped by a signal")]
+    Stopped,
     /// Lost on the way.
     #[error("the command was lost between drive and computer: {0}")]
     Transport(String),
@@ -64,14 +72,14 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// Replies are cut at this length: the longest that is asked for is a DVD's physical format.
 const REPLY: usize = 2052;
 
-/// Unit attentions that may be pending at once: reset, medium change, parameters changed, event.
-const UNIT_ATTENTIONS: u32 = 4;
+/// Times that a command is sent again: unit attentions that may be pending at once (reset, medium change, parameters changed, event).
+const REPEATS: u32 = 4;
 
 impl Drive {
-    /// A drive behind `transport`.
-    pub fn new(transport: Box<dyn Transport>) -> Self {
+    /// A drive behind `transport`. Once `stop` asks, questions are no longer sent.
+    pub fn new(transport: Box<dyn Transport>, stop: Stop) -> Self {
         let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
-        Self { transport, nonce: seed | 1, medium_may_have_changed: false }
+        Self { transport, nonce: seed | 1, medium_may_have_changed: false, stop }
     }
 
     /// Sectors of the longest read that the transport takes.
@@ -94,23 +102,32 @@ impl Drive {
         std::mem::take(&mut self.medium_may_have_changed)
     }
 
-    /// Sends a command that moves no sectors; the reply is zero where the drive sent nothing. Residuals are not looked at: there are
-    /// drives that report one as long as the whole buffer though data arrived (QEMU's scsi-cd), and replies carry their own length.
-    /// Unit attentions are taken note of, and the command is sent again.
+    /// Sends a command that moves no sectors, unless a signal asked to stop. The reply ends where the drive stopped sending; residuals
+    /// are not looked at for that: there are drives that report one as long as the whole buffer though data arrived (QEMU's scsi-cd).
     fn ask(&mut self, cdb: &Cdb, length: usize) -> Result<Vec<u8>, CommandError> {
-        let mut tries = 0..UNIT_ATTENTIONS;
+        if self.stop.requested().is_some() {
+            return Err(CommandError::Stopped);
+        }
+        self.tell(cdb, length)
+    }
+
+    /// The same, also after a signal: what a drive is to be left in. Unit attentions are taken note of, and the command is sent again.
+    fn tell(&mut self, cdb: &Cdb, length: usize) -> Result<Vec<u8>, CommandError> {
+        let mut tries = 0..REPEATS;
         loop {
-            match self.ask_once(cdb, length) {
-                Err(CommandError::Refused(sense)) if sense.key == 6 && tries.next().is_some() => {
+            match self.send(cdb, length) {
+                Err(CommandError::Refused(sense)) if sense.key == 6 && sense.asc != 0x3a && tries.next().is_some() => {
                     self.medium_may_have_changed |= sense.asc == 0x28;
                 }
+                Err(CommandError::Busy) if tries.next().is_some() => {}
                 answer => return answer,
             }
         }
     }
 
-    fn ask_once(&mut self, cdb: &Cdb, length: usize) -> Result<Vec<u8>, CommandError> {
-        let mut reply = vec![0; length.min(REPLY)];
+    fn send(&mut self, cdb: &Cdb, length: usize) -> Result<Vec<u8>, CommandError> {
+        let poison = self.next_poison();
+        let mut reply: Vec<u8> = poison.into_iter().cycle().take(length.min(REPLY)).collect();
         let data = if reply.is_empty() { Data::None } else { Data::In(&mut reply) };
         let completion = match self.execute(cdb, data, COMMAND_LIMIT) {
             Ok(completion) => completion,
@@ -118,11 +135,16 @@ impl Drive {
             Err(error) => return Err(CommandError::Transport(error.to_string())),
         };
         match completion.ending() {
-            Ending::Good => Ok(reply),
+            Ending::Good => {
+                let is_poison = |at: usize| reply[at] == poison[at % poison.len()];
+                let arrived = (0..reply.len()).rev().find(|at| !is_poison(*at)).map_or(0, |last| last + 1);
+                reply.truncate(arrived);
+                Ok(reply)
+            }
             Ending::Check(sense) => Err(CommandError::Refused(sense)),
             Ending::TimedOut => Err(CommandError::TimedOut),
             Ending::Lost => Err(CommandError::Gone),
-            Ending::Busy => Err(CommandError::Transport("busy".into())),
+            Ending::Busy => Err(CommandError::Busy),
             Ending::Transport => Err(CommandError::Transport(format!("host status {:02x}", completion.host_status))),
         }
     }
@@ -132,14 +154,14 @@ impl Drive {
         match self.ask(&Cdb::test_unit_ready(), 0) {
             Ok(_) => Readiness::Ready,
             Err(CommandError::Refused(sense)) => match (sense.key, sense.asc, sense.ascq) {
-                (2, 0x3a, _) => Readiness::NoDisc(sense),
+                (2 | 6, 0x3a, _) => Readiness::NoDisc(sense),
                 // 02/04/03: manual intervention required. Everything else of 02/04 passes with time.
                 (2, 0x04, 0x03) | (2 | 5, 0x30, _) | (3 | 4, ..) => Readiness::Broken(CommandError::Refused(sense)),
                 // A drive that does not know the command is a drive that answers.
                 (5, ..) => Readiness::Ready,
                 _ => Readiness::Wait,
             },
-            Err(CommandError::Transport(_)) => Readiness::Wait,
+            Err(CommandError::Transport(_) | CommandError::Busy) => Readiness::Wait,
             Err(error) => Readiness::Broken(error),
         }
     }
@@ -203,12 +225,12 @@ impl Drive {
 
     /// Locks the tray or unlocks it. Needs a node that is open for writing.
     pub fn set_lock(&mut self, lock: Lock) -> Result<(), CommandError> {
-        self.ask(&Cdb::prevent_removal(lock), 0).map(drop)
+        self.tell(&Cdb::prevent_removal(lock), 0).map(drop)
     }
 
     /// Opens the tray; unlock it first.
     pub fn eject(&mut self) -> Result<(), CommandError> {
-        self.ask(&Cdb::eject(), 0).map(drop)
+        self.tell(&Cdb::eject(), 0).map(drop)
     }
 
     /// The present read speed in kB/s (mode page 2Ah, bytes 14 and 15); `None` when the drive does not say.
@@ -221,6 +243,6 @@ impl Drive {
 
     /// SET CD SPEED in kB/s; FFFFh leaves the choice to the drive.
     pub fn set_speed(&mut self, kilobytes: u16) -> Result<(), CommandError> {
-        self.ask(&Cdb::set_speed(kilobytes), 0).map(drop)
+        self.tell(&Cdb::set_speed(kilobytes), 0).map(drop)
     }
 }

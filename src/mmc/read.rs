@@ -66,10 +66,10 @@ impl Drive {
                 ReadEnd::Transport("the drive reported success and sent no data".into())
             }
             Ending::Good => ReadEnd::Good,
-            // Kernels and bridges put zeros in place of data when a CHECK CONDITION comes with it: zeros prove nothing here.
+            // Kernels and bridges wipe the whole buffer when a CHECK CONDITION comes with it: nothing but zeros proves nothing.
             Ending::Check(sense) if sense.key == 1 && !sense.deferred => {
-                let sent = |sector: &[u8]| arrived(sector) && sector.iter().any(|byte| *byte != 0);
-                match !completion.is_short() && buffer.chunks_exact(SECTOR).all(sent) {
+                let came = buffer.chunks_exact(SECTOR).all(arrived) && buffer.iter().any(|byte| *byte != 0);
+                match came && !completion.is_short() {
                     true => ReadEnd::Recovered(sense),
                     false => ReadEnd::Failed(Class::Medium, Some(sense)),
                 }

@@ -25,17 +25,21 @@ pub struct TocTrack {
 const LEAD_OUT: u8 = 0xaa;
 
 impl Toc {
-    /// Parses a format 0 reply. Tracks before LBA 0 (a hidden first track's pregap) are put at 0.
+    /// Parses a format 0 reply; `None` for one that is cut short or makes no sense. Tracks before LBA 0 (a hidden first track's pregap) are put at 0.
     pub fn parse(reply: &[u8]) -> Option<Self> {
-        let mut toc = Self { tracks: Vec::new(), lead_out: None };
+        let mut toc = Self { tracks: Vec::<TocTrack>::new(), lead_out: None };
         for descriptor in body(reply, 4)?.chunks_exact(8) {
             let first = u32_at(descriptor, 4).map(|lba| if lba > i32::MAX as u32 { 0 } else { lba })?;
             match descriptor[2] {
                 LEAD_OUT => toc.lead_out = Some(first),
-                number => toc.tracks.push(TocTrack { number, first, is_data: descriptor[1] & 0x04 != 0 }),
+                number => {
+                    let is_next = toc.tracks.last().is_none_or(|last| last.number < number && last.first <= first);
+                    (is_next && (1..=99).contains(&number)).then_some(())?;
+                    toc.tracks.push(TocTrack { number, first, is_data: descriptor[1] & 0x04 != 0 });
+                }
             }
         }
-        Some(toc)
+        (!toc.tracks.is_empty()).then_some(toc)
     }
 }
 
@@ -45,9 +49,9 @@ pub fn lead_outs(reply: &[u8]) -> Vec<(u8, u32)> {
     entries.filter(|e| e[3] == 0xa2 && e[1] >> 4 == 1).map(|e| (e[0], msf_to_lba(e[8], e[9], e[10]))).collect()
 }
 
-/// The part of a reply that its own length field and the buffer both cover, after `header` bytes.
+/// What follows the header of a reply, if all of it is there.
 fn body(reply: &[u8], header: usize) -> Option<&[u8]> {
-    let end = (usize::from(u16_at(reply, 0)?) + 2).min(reply.len());
+    let end = usize::from(u16_at(reply, 0)?) + 2;
     reply.get(header..end)
 }
 

@@ -60,6 +60,9 @@ impl RecordingPort {
     /// Records what goes through `port`, behind what an earlier session recorded in the file at `path`. Errors: a file that is
     /// something else is left alone.
     pub fn new(port: Box<dyn Port>, path: &Path) -> io::Result<Self> {
+        if path.exists() && !path.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+        }
         let mut log = File::options().read(true).append(true).create(true).open(path)?;
         let mut begin = [0; BEGIN.len()];
         let is_record = log.read_exact(&mut begin).is_ok() && begin == *BEGIN;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::jobs::rip::{Expectation, ImageOperand, Request};
+use crate::jobs::rip::{Expectation, ImageOperand, Request, is_same};
 use crate::mmc::Speed;
 use crate::trust::{Algorithm, Expected};
 
@@ -143,6 +143,9 @@ impl Args {
             ImageOperand::Folder(folder) if !folder.is_dir() => {
                 return usage(&format!("the folder {} does not exist", folder.display()));
             }
+            ImageOperand::Path(path) if self.record.as_deref().is_some_and(|record| touches(path, map.as_deref(), record)) => {
+                return usage("the file of --record is one of the image's own");
+            }
             ImageOperand::Stdout if self.json => return usage("--json and the image both want stdout"),
             _ => {}
         }
@@ -165,7 +168,7 @@ impl Args {
             dry_run: self.dry_run,
             digests: self.digest.clone(),
             expectation: self.expectation()?,
-            options: std::env::args().skip(1).filter(|arg| arg.starts_with('-') && arg.len() > 1).collect(),
+            options: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
         })
     }
 
@@ -209,7 +212,7 @@ impl Args {
 
     /// Where results go.
     pub fn results(&self) -> Results {
-        let image_on_stdout = self.operands.get(usize::from(self.operands.len() > 1)).is_some_and(|image| image == "-");
+        let image_on_stdout = self.operands.get(usize::from(self.operands.len() > 1)).is_some_and(is_stdout);
         match (self.json, image_on_stdout) {
             (true, _) => Results::Json,
             (_, true) => Results::Stderr,
@@ -225,6 +228,25 @@ impl Args {
             _ => Prompt::Terminal,
         }
     }
+}
+
+/// True when a record of commands would go where the image, its map or its record goes.
+fn touches(image: &Path, map: Option<&Path>, record: &Path) -> bool {
+    let beside = |suffix: &str| {
+        let mut name = image.as_os_str().to_os_string();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let files = [image.to_path_buf(), beside(".map"), beside(".json"), map.map_or_else(PathBuf::new, Into::into)];
+    files.iter().any(|file| is_same(file, record))
+}
+
+/// True for `-`, and for any other name of the standard output.
+fn is_stdout(image: &OsString) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let stdout = std::fs::metadata("/dev/stdout");
+    let is_it = |meta: std::fs::Metadata| stdout.is_ok_and(|stdout| (meta.dev(), meta.ino()) == (stdout.dev(), stdout.ino()));
+    image == "-" || std::fs::metadata(image).is_ok_and(is_it)
 }
 
 /// True for what can only be a drive.

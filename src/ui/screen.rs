@@ -50,6 +50,8 @@ pub struct Screen {
     bar: Option<Bar>,
     lines: Option<Lines>,
     last: Option<Progress>,
+    /// A line for stdout could not be written.
+    lost: bool,
 }
 
 impl Screen {
@@ -59,7 +61,7 @@ impl Screen {
         let on_terminal = io::stderr().is_terminal();
         let bar = !quiet && (style == Style::Bar || style == Style::Auto && on_terminal);
         let lines = !quiet && (style == Style::Lines || style == Style::Auto && !on_terminal);
-        Self { verbosity, results, bar: bar.then(Bar::new), lines: lines.then(Lines::new), last: None }
+        Self { verbosity, results, bar: bar.then(Bar::new), lines: lines.then(Lines::new), last: None, lost: false }
     }
 
     fn say(&mut self, line: &str) {
@@ -69,9 +71,18 @@ impl Screen {
         }
     }
 
-    fn result_line(&self, line: &str) {
+    /// True when results did not reach stdout.
+    pub fn lost_results(&self) -> bool {
+        self.lost
+    }
+
+    fn output_line(&mut self, line: &str) {
+        self.lost |= writeln!(io::stdout(), "{line}").is_err();
+    }
+
+    fn result_line(&mut self, line: &str) {
         match self.results {
-            Results::Stdout => output_line(line),
+            Results::Stdout => self.output_line(line),
             Results::Stderr => error_line(line),
             Results::Json => {}
         }
@@ -81,7 +92,7 @@ impl Screen {
 impl Observer for Screen {
     fn event(&mut self, event: &Event) {
         if self.results == Results::Json {
-            output_line(&json::line(event));
+            self.output_line(&json::line(event));
         }
         match event {
             Event::Progress(progress) => {
@@ -141,8 +152,4 @@ impl Observer for Screen {
 /// A line on stderr. When nobody can read it there is nobody to tell that.
 pub(super) fn error_line(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-fn output_line(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
 }

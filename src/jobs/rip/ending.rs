@@ -28,9 +28,8 @@ pub(super) fn end(
     ended: Result<(), RipError>,
     target: &Target,
     output: &Arc<Output>,
-    observer: &mut dyn Observer,
 ) -> Result<JobResult, RipError> {
-    let Reading { station, disc, request, mut planner, pipeline, mut log, mut saving, tally, stop, .. } = reading;
+    let Reading { station, disc, request, mut planner, pipeline, mut log, mut saving, tally, stop, observer, .. } = reading;
     let mut run_out = Vec::new();
     if ended.is_ok() && output.kind() == OutputKind::Stream {
         // A pipe can't be shortened afterwards.
@@ -47,6 +46,10 @@ pub(super) fn end(
     if ended.is_ok() && output.kind() == OutputKind::File {
         run_out = find_run_out(&saving.record, planner.map(), |track| volume_end(output, planner.map(), track));
         leave_out(&run_out, &mut planner, &mut saving.record, observer);
+    }
+    if output.kind() == OutputKind::File {
+        // What an earlier program left there must not pass for data.
+        wipe_unread(output, planner.map()).map_err(|error| RipError::Stopped(format!("writing the image: {error}")))?;
     }
     let elapsed = station.clock.now().as_millis() as u64;
     let mut ending = Ending { request, target, output, planner, log: Some(log), saving, tally, elapsed };
@@ -79,7 +82,10 @@ pub(super) fn of_finished(
     let map = begun.mapfile.to_extents(begun.sectors());
     let settled = map.count(State::Finished) + map.count(State::Bad) == map.len() && !map.is_empty();
     let bad_are_final = map.count(State::Bad) == 0 || request.retries == 0;
-    (settled && bad_are_final && !request.force).then(|| finish_again(request, target, begun, map, observer, stop))
+    // An image that is not there, or not of this length, is made so by a run.
+    let length = target.image.as_deref().and_then(|image| std::fs::metadata(image).ok()).map_or(0, |meta| meta.len());
+    let is_there = length >= begun.mapfile.end();
+    (settled && bad_are_final && is_there && !request.force).then(|| finish_again(request, target, begun, map, observer, stop))
 }
 
 fn finish_again(
@@ -208,6 +214,18 @@ impl Ending<'_> {
     }
 }
 
+/// Makes every sector zero that failed alone.
+fn wipe_unread(output: &Output, map: &Extents<State>) -> std::io::Result<()> {
+    let zeros = vec![0; LONGEST_COMMAND as usize * SECTOR];
+    for bad in map.iter().filter(|run| run.value == State::Bad) {
+        for lba in (bad.extent.first..bad.extent.end()).step_by(LONGEST_COMMAND as usize) {
+            let count = (bad.extent.end() - lba).min(LONGEST_COMMAND);
+            output.write_at(&zeros[..count as usize * SECTOR], lba)?;
+        }
+    }
+    Ok(())
+}
+
 /// The run-out blocks: the last one or two blocks of a CD track that failed, past the end of its file systems.
 fn find_run_out(record: &Record, map: &Extents<State>, volume_end: impl Fn(Extent) -> Option<u32>) -> Vec<Region> {
     let is_bad = |lba: u32| map.get(lba) == Some(State::Bad);
@@ -311,6 +329,12 @@ fn judged(
     if let Some(expected) = expected(request, target)? {
         let computed = result.digests.iter().filter_map(|(name, hex)| Some((name.parse().ok()?, hex.clone()))).collect();
         match expected.compare(&computed) {
+            _ if result.digests.is_empty() => {
+                result.status = result.status.and(Status::Failed);
+                result
+                    .reasons
+                    .push("no digest could be computed, so the checksum was not compared; read the disc into a file".into());
+            }
             Ok(what) => result.reasons.push(format!("the image matches the expected {what}")),
             Err(what) => {
                 result.status = result.status.and(Status::Corrupt);

@@ -30,6 +30,9 @@ pub enum RipError {
     /// It can't.
     #[error("{0}")]
     Failed(String),
+    /// The drive went away before anything was known of its disc.
+    #[error("the drive is gone from the bus; look at its cable and power, and the same command goes on")]
+    Vanished,
     /// A signal ended it.
     #[error("as asked; the same command goes on")]
     Interrupted,
@@ -38,6 +41,17 @@ pub enum RipError {
 impl RipError {
     /// A drive that no longer answers as it should.
     pub(super) fn drive(error: &CommandError) -> Self {
+        match error {
+            CommandError::Stopped => return Self::Interrupted,
+            CommandError::Gone => return Self::Vanished,
+            CommandError::Refused(sense) if sense.asc == 0x3a => {
+                return Self::Stopped(format!(
+                    "{}: put the disc in, and the same command goes on (--wait waits for it)",
+                    sense.text()
+                ));
+            }
+            _ => {}
+        }
         Self::Stopped(format!("{error}; look at its cable and power, or try another drive; the same command goes on"))
     }
 
@@ -45,10 +59,10 @@ impl RipError {
     pub fn status(&self) -> Status {
         match self {
             Self::Open(OpenError::Missing { .. } | OpenError::Denied { .. } | OpenError::Failed { .. }) => Status::Failed,
-            Self::Output(OutputError::System { .. }) | Self::Failed(_) => Status::Failed,
+            Self::Output(OutputError::System { .. } | OutputError::NoReader { .. }) | Self::Failed(_) => Status::Failed,
             Self::Open(_) | Self::Disc(_) | Self::Output(_) | Self::Refused(_) => Status::Refused,
             Self::Usage(_) => Status::Usage,
-            Self::Stopped(_) | Self::Interrupted => Status::Stopped,
+            Self::Stopped(_) | Self::Vanished | Self::Interrupted => Status::Stopped,
         }
     }
 }

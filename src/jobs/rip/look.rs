@@ -6,6 +6,8 @@ use crate::image::{Sector, Volumes};
 use crate::mmc::{Class, Drive, Extent, ReadEnd, SECTOR};
 use crate::rescue::policy::{FIRST_LIMIT, READ_LIMIT};
 
+use crate::sys::Stop;
+
 use super::RipError;
 
 /// Sectors 16 to 31 of a data track: where volumes describe themselves.
@@ -23,12 +25,15 @@ pub(super) struct Disc {
 
 impl Disc {
     /// Looks at the disc in a drive that is ready.
-    pub(super) fn look(drive: &mut Drive, observer: &mut dyn Observer) -> Result<Self, RipError> {
+    pub(super) fn look(drive: &mut Drive, observer: &mut dyn Observer, stop: &Stop) -> Result<Self, RipError> {
+        let obey = || stop.requested().map_or(Ok(()), |_| Err(RipError::Interrupted));
         let facts = Facts::gather(drive).map_err(|error| RipError::drive(&error))?;
         let mut layout = Layout::decide(&facts)?;
         let start = first_data(&layout);
         let area = read_system_area(drive, start);
+        obey()?;
         let volumes = volumes(drive, start, &area);
+        obey()?;
         if let Some((low, high)) = layout.doubt() {
             let (sectors, why) = probe(drive, low, high, volumes.end);
             layout.settle(sectors, why);

@@ -15,7 +15,7 @@ mod target;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, SystemTime};
 
 use crate::disc::{Damage, Identity};
@@ -31,11 +31,11 @@ use crate::trust::{Algorithm, Expected};
 pub use error::RipError;
 use look::Disc;
 pub use look::label_of;
-use reading::Reading;
 use samples::Samples;
 use start::{Start, resume};
 use station::Station;
-use target::{Existing, Target};
+pub use target::is_same;
+use target::{Existing, Fate, Target};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -107,15 +107,24 @@ pub enum Answer {
     Unasked,
 }
 
-/// Images the disc. The result tells how it ended, whatever happened.
+/// Images the disc, on a thread of its own: this one shows what happens, and hears signals also while a command hangs. The result
+/// tells how it ended, whatever happened.
 pub fn run(
     request: &Request,
     port: Box<dyn Port>,
-    ask: &mut dyn FnMut(&Question) -> Answer,
+    ask: &mut (dyn FnMut(&Question) -> Answer + Send),
     observer: &mut dyn Observer,
     stop: &Stop,
 ) -> JobResult {
-    let mut result = attempt(request, port, ask, observer, stop).unwrap_or_else(|error| failure(&error));
+    let (events, heard) = channel();
+    let ended = std::thread::scope(|scope| {
+        let work = move || attempt(request, port, ask, &mut Teller(events), stop);
+        let worker = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, work);
+        let worker = worker.map_err(|error| RipError::Failed(format!("starting a thread: {error}")))?;
+        watch(&heard, observer, stop);
+        worker.join().map_err(|_| RipError::Failed("the reader thread broke down; what was saved before is safe".into()))?
+    });
+    let mut result = ended.unwrap_or_else(|error| failure(&error));
     result.image = result.image.or_else(|| match &request.image {
         ImageOperand::Path(path) => Some(path.clone()),
         _ => None,
@@ -123,6 +132,37 @@ pub fn run(
     observer.event(&Event::Result(Box::new(result.clone())));
     result
 }
+
+/// Sends what happens to the thread that shows it.
+struct Teller(Sender<Event>);
+
+impl Observer for Teller {
+    fn event(&mut self, event: &Event) {
+        // Nobody listens only when the program is ending.
+        let _ = self.0.send(event.clone());
+    }
+}
+
+/// Shows what happens until the job is done.
+fn watch(heard: &Receiver<Event>, observer: &mut dyn Observer, stop: &Stop) {
+    let mut told = false;
+    loop {
+        match heard.recv_timeout(LOOK_UP) {
+            Ok(event) => observer.event(&event),
+            Err(RecvTimeoutError::Timeout) => observer.idle(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if stop.status_asked() {
+            observer.standing();
+        }
+        if stop.requested().is_some() && !std::mem::replace(&mut told, true) {
+            observer.event(&Event::notice("stopping after the drive's present command (a second signal ends at once)"));
+        }
+    }
+}
+
+/// How often signals are looked for.
+const LOOK_UP: Duration = Duration::from_millis(100);
 
 fn attempt(
     request: &Request,
@@ -138,13 +178,19 @@ fn attempt(
     };
     if let Some(result) = examined.as_ref().and_then(|target| ending::of_finished(request, target, observer, stop)) {
         if request.eject {
-            Drive::new(port.open()?.transport).eject().map_err(|error| RipError::drive(&error))?;
+            Drive::new(port.open()?.transport, stop.clone()).eject().map_err(|error| RipError::drive(&error))?;
         }
         return result;
     }
     let source = port.backing();
     let mut station = Station::open(port, request, ask, observer, stop)?;
-    let mut disc = Disc::look(&mut station.drive, observer)?;
+    let mut disc = match Disc::look(&mut station.drive, observer, stop) {
+        Err(RipError::Vanished) => {
+            station.await_return(request.wait_drive)?;
+            Disc::look(&mut station.drive, observer, stop)?
+        }
+        other => other?,
+    };
     let mut target = match examined {
         Some(target) => target,
         None => examine(request, &named_by(&request.image, &disc.identity))?,
@@ -177,19 +223,19 @@ fn attempt(
     if let Err(why) = &inhibit {
         observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
     }
-    let (events, heard) = channel();
-    let start = Start { station: &mut station, disc: &disc, request, target: &target, output: &output, stop, events };
+    let start = Start { station: &mut station, disc: &disc, request, target: &target, output: &output, stop, observer };
     let mut reading = start.begin(map, samples, begun)?;
-    let ended = watched(&mut reading, &heard, observer, stop);
-    ending::end(reading, ended, &target, &output, observer)
+    let ended = reading.run();
+    ending::end(reading, ended, &target, &output)
 }
 
 /// What is there under the name of the image, unless it may not be touched.
 fn examine(request: &Request, image: &ImageOperand) -> Result<Target, RipError> {
-    let target = Target::examine(image, request.map.as_deref())?;
-    if matches!(target.existing, Existing::Unknown) && !request.force {
+    let fate = if request.force { Fate::SetAside } else { Fate::GoOn };
+    let target = Target::examine(image, request.map.as_deref(), fate)?;
+    if matches!(target.existing, Existing::Unknown) && fate == Fate::GoOn {
         return Err(RipError::Refused(format!(
-            "{} exists, and has no map that says what is in it; choose another name, or start anew with --force (the old file is kept)",
+            "{} exists, or its record does, and no map says what is in it; choose another name, or start anew with --force (the old files are kept)",
             target.name()
         )));
     }
@@ -212,32 +258,6 @@ fn named_by(image: &ImageOperand, identity: &Identity) -> ImageOperand {
     let name = name.trim_start_matches('.');
     ImageOperand::Path(folder.join(format!("{}.iso", if name.is_empty() { "disc" } else { name })))
 }
-
-/// Runs the loop on a thread of its own, and shows what happens meanwhile.
-fn watched(reading: &mut Reading<'_>, heard: &Receiver<Event>, observer: &mut dyn Observer, stop: &Stop) -> Result<(), RipError> {
-    std::thread::scope(|scope| {
-        let reader = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, || reading.run_and_hang_up());
-        let reader = reader.map_err(|error| RipError::Failed(format!("starting the reader thread: {error}")))?;
-        let mut told = false;
-        loop {
-            match heard.recv_timeout(LOOK_UP) {
-                Ok(event) => observer.event(&event),
-                Err(RecvTimeoutError::Timeout) => observer.idle(),
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if stop.status_asked() {
-                observer.standing();
-            }
-            if stop.requested().is_some() && !std::mem::replace(&mut told, true) {
-                observer.event(&Event::notice("stopping after the drive's present command (a second signal ends at once)"));
-            }
-        }
-        reader.join().map_err(|_| RipError::Failed("the reader thread broke down".into()))?
-    })
-}
-
-/// How often signals are looked for.
-const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// The algorithms to compute: those asked for, and those that the expectation needs.
 fn wanted_digests(request: &Request, target: &Target) -> Result<BTreeSet<Algorithm>, RipError> {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::disc::{Facts, Layout, Record, Sameness, SensedExtent};
-use crate::event::{Event, PhaseChange, PhaseName, Progress, Trouble};
+use crate::event::{Event, Observer, PhaseChange, PhaseName, Progress, Trouble};
 use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
@@ -37,7 +36,7 @@ pub(super) struct Reading<'a> {
     pub(super) pipeline: Pipeline,
     pub(super) samples: Samples,
     pub(super) log: Log,
-    pub(super) events: Sender<Event>,
+    pub(super) observer: &'a mut dyn Observer,
     pub(super) stop: Stop,
     pub(super) saving: Saving,
     pub(super) tally: Tally,
@@ -70,6 +69,8 @@ pub(super) struct Tally {
     pub(super) recovered: u64,
     pub(super) errors: BTreeMap<Class, u64>,
     aborted: u32,
+    /// Where the drive was lost last.
+    gone_at: Option<u32>,
     time_outs: u32,
     transport: u32,
     interruptions: u32,
@@ -80,18 +81,15 @@ pub(super) struct Tally {
 }
 
 impl Reading<'_> {
-    /// Runs, and lets whoever listens know that nothing more will come.
-    pub(super) fn run_and_hang_up(&mut self) -> Result<(), RipError> {
-        let ended = self.run();
-        let at = self.planner.position().at;
-        let last = self.progress(at);
-        self.say(Event::Progress(last));
-        self.events = channel().0;
+    /// Reads until nothing is left to do. `Err` ends the run early; what was read is kept.
+    pub(super) fn run(&mut self) -> Result<(), RipError> {
+        let ended = self.read_on();
+        let last = self.progress(self.planner.position().at);
+        self.observer.event(&Event::Progress(last));
         ended
     }
 
-    /// Reads until nothing is left to do. `Err` ends the run early; what was read is kept.
-    fn run(&mut self) -> Result<(), RipError> {
+    fn read_on(&mut self) -> Result<(), RipError> {
         let mut spare: Option<Buffer> = None;
         loop {
             if self.stop.requested().is_some() {
@@ -185,7 +183,7 @@ impl Reading<'_> {
             ReadEnd::TimedOut => self.timed_out(extent),
             ReadEnd::Transport(why) => self.lost(extent, &why),
             ReadEnd::Interrupted(why) => self.interrupted(why),
-            ReadEnd::Gone => self.gone(),
+            ReadEnd::Gone => self.gone(extent),
         }
     }
 
@@ -258,8 +256,22 @@ impl Reading<'_> {
     }
 
     /// The drive vanished: wait for it, and look whether the disc is the same.
-    fn gone(&mut self) -> Result<(), RipError> {
-        self.planner.answer(Outcome::NotTried);
+    ///
+    /// A read that takes it off the bus twice running is left for later, as one that it does not answer.
+    fn gone(&mut self, extent: Extent) -> Result<(), RipError> {
+        if self.tally.gone_at == Some(extent.first) {
+            self.failed(extent, Class::Transport, None, Outcome::TimedOut);
+        } else {
+            self.planner.answer(Outcome::NotTried);
+        }
+        self.tally.gone_at = Some(extent.first);
+        self.tally.interruptions += 1;
+        if self.tally.interruptions > INTERRUPTIONS_IN_A_ROW {
+            return Err(RipError::Stopped(
+                "the drive vanishes at every read; look at its cable and power, or try another drive; the same command goes on"
+                    .into(),
+            ));
+        }
         self.save();
         let limit = self.request.wait_drive;
         self.say(Event::notice(format!("the drive is gone from the bus; waiting up to {} s for it", limit.as_secs())));
@@ -379,9 +391,8 @@ impl Reading<'_> {
         }
     }
 
-    fn say(&self, event: Event) {
-        // Nobody listens only when the program is ending.
-        let _ = self.events.send(event);
+    fn say(&mut self, event: Event) {
+        self.observer.event(&event);
     }
 }
 

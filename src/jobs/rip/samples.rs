@@ -13,10 +13,12 @@ use crate::rescue::{Extents, State};
 /// Samples are spread over the disc in so many places.
 const PLACES: u32 = 32;
 
-/// Known sectors: LBA and digest. Sectors of zeros are on many discs, and no samples.
+/// Known sectors: LBA and digest.
 #[derive(Debug, Clone)]
 pub(super) struct Samples {
     known: Vec<(u32, [u8; 32])>,
+    /// Known sectors of zeros, which are on many discs: only a contradiction of them says something.
+    zeros: Vec<u32>,
     /// Sectors from one place to the next, and where the next one is.
     step: u32,
     next: u32,
@@ -25,7 +27,7 @@ pub(super) struct Samples {
 impl Samples {
     /// No samples yet, of a disc with so many sectors.
     pub(super) fn new(sectors: u32) -> Self {
-        Self { known: Vec::new(), step: (sectors / PLACES).max(1), next: 0 }
+        Self { known: Vec::new(), zeros: Vec::new(), step: (sectors / PLACES).max(1), next: 0 }
     }
 
     /// Samples of what an earlier run left in the image.
@@ -60,13 +62,15 @@ impl Samples {
 
     /// True when nothing is known.
     pub(super) fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.known.is_empty() && self.zeros.is_empty()
     }
 
     fn take(&mut self, lba: u32, sector: &[u8]) -> bool {
         let says_something = sector.iter().any(|byte| *byte != 0);
         if says_something {
             self.known.push((lba, Sha256::digest(sector).into()));
+        } else if self.zeros.len() < PLACES as usize && self.zeros.last().is_none_or(|last| last + 16 <= lba) {
+            self.zeros.push(lba);
         }
         says_something
     }
@@ -90,6 +94,25 @@ impl Samples {
                 break;
             }
         }
-        if equal > 0 { Sameness::Same } else { Sameness::CantTell }
+        if equal > 0 || !self.known.is_empty() {
+            return if equal > 0 { Sameness::Same } else { Sameness::CantTell };
+        }
+        self.compare_zeros(drive)
+    }
+
+    /// Nothing but zeros is known. If they are all zeros on this disc too, then nothing of another disc is in the image.
+    fn compare_zeros(&self, drive: &mut Drive) -> Sameness {
+        let mut answer = Sameness::Same;
+        for lba in &self.zeros {
+            let mut sector = [0; SECTOR];
+            match drive.read(Extent { first: *lba, count: 1 }, &mut sector, READ_LIMIT) {
+                ReadEnd::Good | ReadEnd::Recovered(_) if sector.iter().all(|byte| *byte == 0) => {}
+                ReadEnd::Good | ReadEnd::Recovered(_) => {
+                    return Sameness::Other(format!("sector {lba} differs from what was read before"));
+                }
+                _ => answer = Sameness::CantTell,
+            }
+        }
+        if self.zeros.is_empty() { Sameness::CantTell } else { answer }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 use crate::disc::{DriveName, Identity, Record, RunRecord, Sameness};
 use crate::event::{Event, Observer};
@@ -86,7 +85,7 @@ pub(super) struct Start<'a> {
     pub(super) target: &'a Target,
     pub(super) output: &'a Arc<Output>,
     pub(super) stop: &'a Stop,
-    pub(super) events: Sender<Event>,
+    pub(super) observer: &'a mut dyn Observer,
 }
 
 impl<'a> Start<'a> {
@@ -97,7 +96,7 @@ impl<'a> Start<'a> {
         samples: Samples,
         begun: Option<Box<Begun>>,
     ) -> Result<Reading<'a>, RipError> {
-        let Self { station, disc, request, target, output, stop, events } = self;
+        let Self { station, disc, request, target, output, stop, observer } = self;
         let layout = &disc.layout;
         for region in &layout.regions {
             map.set(region.extent, State::Finished);
@@ -116,7 +115,12 @@ impl<'a> Start<'a> {
         let mut saving = Saving::at(target, head(&disc.identity), continued(record, disc, &station.name, request));
         let log = Log { read: Extents::new(sectors, false), sense: Extents::new(sectors, None) };
         let saved = saving.snapshot(&planner, Some(&log)).save(saving.map.as_deref(), saving.record_path.as_deref());
-        saved.map_err(|error| RipError::Failed(format!("saving the map beside {}: {error}", target.name())))?;
+        saved.map_err(|error| {
+            RipError::Stopped(format!(
+                "saving map and record of {}: {error}; make room or look at that disk, then the same command goes on",
+                target.name()
+            ))
+        })?;
         output
             .set_sectors(sectors)
             .map_err(|error| RipError::Stopped(format!("making {} as long as the disc: {error}", target.name())))?;
@@ -132,7 +136,7 @@ impl<'a> Start<'a> {
             pipeline,
             samples,
             log,
-            events,
+            observer,
             stop: stop.clone(),
             saving,
             tally: Tally::default(),

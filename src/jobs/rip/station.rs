@@ -8,7 +8,7 @@ use crate::event::{Event, Observer};
 use crate::mmc::{CommandError, Drive, Family, Readiness, Speed};
 use crate::rescue::policy::READY_LIMIT;
 use crate::scsi::cdb::Lock;
-use crate::scsi::{Access, Cdb, Clock, Completion, Data, OpenError, Opened, Port, Transport, TransportError};
+use crate::scsi::{Access, Cdb, Clock, Completion, Data, OpenError, Opened, Port, Sense, Transport, TransportError};
 use crate::sys::Stop;
 
 use super::{Answer, Question, Request, RipError};
@@ -58,14 +58,17 @@ impl Station {
             )));
         }
         station.introduce(observer);
-        station.wait_for_disc(request, observer)?;
+        match station.wait_for_disc(request, observer) {
+            Err(RipError::Vanished) => station.await_return(request.wait_drive)?,
+            other => other?,
+        }
         station.lock(Lock::Closed);
         Ok(station)
     }
 
     fn new(port: Box<dyn Port>, opened: Opened, clock: Arc<dyn Clock>, stop: Stop, eject: bool) -> Self {
         let name = DriveName { node: opened.node, ..DriveName::default() };
-        let drive = Drive::new(opened.transport);
+        let drive = Drive::new(opened.transport, stop.clone());
         Self { port, drive, name, clock, access: opened.access, stop, speed: None, speed_before: None, eject }
     }
 
@@ -99,7 +102,7 @@ impl Station {
         loop {
             match self.drive.readiness() {
                 Readiness::Ready => return Ok(()),
-                Readiness::NoDisc(sense) => return Err(Unready::NoDisc(sense.text())),
+                Readiness::NoDisc(sense) => return Err(Unready::NoDisc(sense)),
                 Readiness::Broken(error) => return Err(Unready::Broken(error)),
                 Readiness::Wait if self.clock.now() - begin > READY_LIMIT => return Err(Unready::Never),
                 Readiness::Wait => self.sleep(POLL).map_err(|_| Unready::Interrupted)?,
@@ -152,12 +155,12 @@ impl Station {
     pub(super) fn await_return(&mut self, limit: Duration) -> Result<(), RipError> {
         let begin = self.clock.now();
         // The dead node is let go first, or the kernel keeps its name for it.
-        self.drive = Drive::new(Box::new(Nowhere));
+        self.drive = Drive::new(Box::new(Nowhere), self.stop.clone());
         loop {
             match self.port.open() {
                 Ok(opened) => {
                     (self.access, self.name.node) = (opened.access, opened.node);
-                    self.drive = Drive::new(opened.transport);
+                    self.drive = Drive::new(opened.transport, self.stop.clone());
                     self.settle()?;
                     self.restore();
                     return Ok(());
@@ -204,7 +207,7 @@ impl Drop for Station {
 /// Why a drive is not ready.
 #[derive(Debug)]
 pub(super) enum Unready {
-    NoDisc(&'static str),
+    NoDisc(Sense),
     Broken(CommandError),
     Never,
     Interrupted,
@@ -213,9 +216,7 @@ pub(super) enum Unready {
 impl From<Unready> for RipError {
     fn from(unready: Unready) -> Self {
         match unready {
-            Unready::NoDisc(why) => {
-                Self::Stopped(format!("{why}: put the disc in, and the same command goes on (--wait waits for it)"))
-            }
+            Unready::NoDisc(sense) => Self::drive(&CommandError::Refused(sense)),
             Unready::Broken(CommandError::Refused(sense)) if sense.asc == 0x30 => {
                 Self::Refused(format!("the drive can't read this kind of disc ({}); try another drive", sense.text()))
             }

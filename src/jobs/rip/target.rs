@@ -10,9 +10,10 @@ use std::sync::Arc;
 use nix::unistd::{AccessFlags, access};
 
 use crate::disc::Record;
-use crate::medium::{Output, OutputKind, save};
+use crate::medium::{Output, OutputKind, save, temporary};
 use crate::mmc::SECTOR;
 use crate::rescue::mapfile::{self, Mapfile, Position};
+use crate::rescue::policy::RUN_OUT;
 use crate::rescue::{Extents, Phase, Resume, State};
 use crate::sys::{Cause, Space};
 
@@ -34,13 +35,22 @@ pub(super) struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp(u64, u64, i64, i64);
 
+/// What is to become of what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The run goes on with it.
+    GoOn,
+    /// It is renamed, and the run starts anew.
+    SetAside,
+}
+
 /// What an earlier run left.
 pub(super) enum Existing {
     /// Nothing, or nothing that counts.
     Nothing,
     /// An image with its map.
     Begun(Box<Begun>),
-    /// An image, and nothing that says what it is.
+    /// Something, and nothing that says what it is.
     Unknown,
 }
 
@@ -51,8 +61,8 @@ pub(super) struct Begun {
 }
 
 impl Target {
-    /// Looks at what is there. Opens nothing for writing.
-    pub(super) fn examine(operand: &ImageOperand, map: Option<&Path>) -> Result<Self, RipError> {
+    /// Looks at what is there. Opens nothing for writing. `fate` of what is there: a broken map only matters if it is gone on with.
+    pub(super) fn examine(operand: &ImageOperand, map: Option<&Path>, fate: Fate) -> Result<Self, RipError> {
         let ImageOperand::Path(image) = operand else {
             return Ok(Self {
                 image: None,
@@ -63,13 +73,15 @@ impl Target {
             });
         };
         let kind = OutputKind::of(image)?;
-        if kind == OutputKind::File {
-            check_folder(folder_of(image))?;
-        }
         let beside = (kind == OutputKind::File).then(|| with_suffix(image, "map"));
         let map = map.map(Into::into).or(beside);
         let seen = [stamp(Some(image)), stamp(map.as_deref())];
-        let existing = if kind == OutputKind::File { Existing::at(image, map.as_deref())? } else { Existing::Nothing };
+        check_names(image, map.as_deref(), kind)?;
+        let existing = match (kind, fate) {
+            (OutputKind::File, Fate::GoOn) => Existing::at(image, map.as_deref())?,
+            (OutputKind::File, Fate::SetAside) => Existing::Unknown,
+            _ => Existing::Nothing,
+        };
         Ok(Self { image: Some(image.clone()), map, kind, existing, seen })
     }
 
@@ -105,10 +117,9 @@ impl Target {
     /// Whether the image will fit. `source`: the file that the disc is made of, if it is one.
     pub(super) fn preflight(&self, sectors: u32, source: Option<&Path>) -> Result<(), RipError> {
         let Some(image) = self.image.as_deref().filter(|_| self.kind == OutputKind::File) else { return Ok(()) };
-        let same = |a: &Path, b: &Path| fs::canonicalize(a).ok().zip(fs::canonicalize(b).ok()).is_some_and(|(a, b)| a == b);
         let record = self.record();
         let outputs = [Some(image), self.map.as_deref(), record.as_deref()];
-        if source.is_some_and(|source| outputs.into_iter().flatten().any(|output| same(output, source))) {
+        if source.is_some_and(|source| outputs.into_iter().flatten().any(|output| is_same(output, source))) {
             return Err(RipError::Refused(format!("{}: this is the disc's own file; give the image another name", self.name())));
         }
         let folder = folder_of(image);
@@ -158,42 +169,104 @@ impl Target {
 
 impl Existing {
     fn at(image: &Path, map: Option<&Path>) -> Result<Self, RipError> {
-        let map_text = match map.map(fs::read) {
-            None => None,
-            // What is no text is no mapfile, and the parser says in which line.
-            Some(Ok(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => None,
-            Some(Err(error)) => return Err(RipError::Failed(format!("reading the map {}: {error}", name(map)))),
+        let mapfile = map.map(read_map).transpose()?.flatten();
+        let length = fs::metadata(image).ok().map(|meta| meta.len());
+        let record = with_suffix(image, "json");
+        let Some(mapfile) = mapfile.filter(|mapfile| !mapfile.blocks.is_empty()) else {
+            let is_free = length.unwrap_or(0) == 0 && !record.exists();
+            return Ok(if is_free { Self::Nothing } else { Self::Unknown });
         };
-        let length = match fs::metadata(image) {
-            Ok(meta) => Some(meta.len()),
-            Err(_) => None,
-        };
-        match (map_text, length) {
-            (None, None | Some(0)) => Ok(Self::Nothing),
-            (None, Some(_)) => Ok(Self::Unknown),
-            (Some(text), _) => {
-                let mapfile = Mapfile::parse(&text).map_err(|error| {
-                    RipError::Refused(format!("the map {} is damaged: {error}; mend it, or start anew with --force", name(map)))
-                })?;
-                let claims =
-                    mapfile.blocks.iter().filter(|block| block.state == State::Finished).map(|block| block.first + block.size);
-                let claimed = claims.max().unwrap_or(0);
-                if claimed > length.unwrap_or(0) {
-                    return Err(RipError::Refused(format!(
-                        "the map {} says that {claimed} bytes are finished, and {} has {}; put the image back, or start anew with --force",
-                        name(map),
-                        image.display(),
-                        length.map_or("vanished".to_string(), |length| format!("only {length}"))
-                    )));
-                }
-                let record = File::open(with_suffix(image, "json"))
-                    .ok()
-                    .and_then(|file| serde_json::from_reader(BufReader::new(file)).ok());
-                Ok(Self::Begun(Box::new(Begun { mapfile, record })))
-            }
+        let claims = mapfile.blocks.iter().filter(|block| block.state == State::Finished).map(|block| block.first + block.size);
+        let (claimed, length) = (claims.max().unwrap_or(0), length.unwrap_or(0));
+        if claimed > length {
+            return Err(RipError::Refused(format!(
+                "the map {} says that {claimed} bytes are finished, and {} has {length}; put the image back, or start anew with --force",
+                name(map),
+                image.display(),
+            )));
         }
+        // Nothing was read yet, or run-out blocks were left off the map and not yet off the image.
+        let is_begun = length == 0 || length >= mapfile.end() && length <= mapfile.end() + u64::from(RUN_OUT) * SECTOR as u64;
+        if !is_begun {
+            return Err(RipError::Refused(format!(
+                "the map {} covers {} bytes, and {} has {length}: they do not belong together; put the right image back, choose another name, \
+                 or start anew with --force",
+                name(map),
+                mapfile.end(),
+                image.display(),
+            )));
+        }
+        Ok(Self::Begun(Box::new(Begun { mapfile, record: read_record(&record)? })))
     }
+}
+
+/// The map; `None` where there is none.
+fn read_map(path: &Path) -> Result<Option<Mapfile>, RipError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(RipError::Failed(format!("reading the map {}: {error}", path.display()))),
+    };
+    // What is no text is no mapfile, and the parser says in which line.
+    let mapfile = Mapfile::parse(&String::from_utf8_lossy(&bytes));
+    mapfile.map(Some).map_err(|error| {
+        RipError::Refused(format!("the map {} is damaged: {error}; mend it, or start anew with --force", path.display()))
+    })
+}
+
+/// The record; `None` where there is none. One that can't be read is not thrown away.
+fn read_record(path: &Path) -> Result<Option<Record>, RipError> {
+    let refused = |why: String| {
+        RipError::Refused(format!(
+            "{} is no record that this program knows ({why}); move it away: the map is enough to go on",
+            path.display()
+        ))
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refused(error.to_string())),
+    };
+    let record: Record = serde_json::from_reader(BufReader::new(file)).map_err(|error| refused(error.to_string()))?;
+    match record.format {
+        Record::FORMAT => Ok(Some(record)),
+        other => Err(refused(format!("format {other}"))),
+    }
+}
+
+/// Image, map and record must be three files, each of its own name.
+fn check_names(image: &Path, map: Option<&Path>, kind: OutputKind) -> Result<(), RipError> {
+    let record = (kind == OutputKind::File).then(|| with_suffix(image, "json"));
+    let is_odd = |path: &Path| fs::metadata(path).is_ok_and(|meta| !meta.is_file());
+    for path in [map, record.as_deref()].into_iter().flatten() {
+        if is_odd(path) {
+            return Err(RipError::Usage(format!("{} is no file: map and record must be files", path.display())));
+        }
+        if path == Path::new("-")
+            || is_same(path, image)
+            || (Some(path) == map && record.as_deref().is_some_and(|record| is_same(path, record)))
+        {
+            return Err(RipError::Usage(format!(
+                "image, map and record must be different files: give the map another name than {}",
+                path.display()
+            )));
+        }
+        let temporary = fs::metadata(temporary(path));
+        if temporary.is_err_and(|error| error.kind() == io::ErrorKind::InvalidFilename) {
+            return Err(RipError::Usage(format!("the name {} is too long: give the image a shorter one", path.display())));
+        }
+        check_folder(folder_of(path))?;
+    }
+    Ok(())
+}
+
+/// True when both paths name one file, there or not.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| {
+        let absent = || Some(fs::canonicalize(folder_of(path)).ok()?.join(path.file_name()?));
+        fs::canonicalize(path).ok().or_else(absent)
+    };
+    real(a).zip(real(b)).is_some_and(|(a, b)| a == b)
 }
 
 impl Begun {
