@@ -26,6 +26,9 @@ pub const TRANSPORT_TRIES: u32 = 3;
 /// Commands that may fail in a row between host and drive before the run stops: it is the cable or the bridge, not the disc.
 pub const TRANSPORT_FAILURES_IN_A_ROW: u32 = 10;
 
+/// Pause after such a failure, multiplied by their number in a row (libburn waits 100 ms, and 100 ms more each time).
+pub const TRANSPORT_PAUSE: Duration = Duration::from_millis(100);
+
 /// Reads that may be interrupted in a row (unit attention, busy, not ready) before the run stops.
 pub const INTERRUPTIONS_IN_A_ROW: u32 = 10;
 

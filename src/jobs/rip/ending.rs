@@ -112,8 +112,10 @@ fn finish_again(
     // The run before was killed between its last read and its end.
     let run_out = find_run_out(&record, planner.map(), |track| volume_end(&output, planner.map(), track));
     leave_out(&run_out, &mut planner, &mut record, observer);
-    // Also when none was found: the kill may have come between the map that leaves run-out blocks off and the cut of the image.
-    output.set_sectors(planner.map().len()).map_err(|error| RipError::Stopped(format!("shortening the image: {error}")))?;
+    // Also when none was found now: the kill may have come between the map that leaves run-out blocks off and the cut of the image.
+    if record.disc.sectors > planner.map().len() {
+        output.set_sectors(planner.map().len()).map_err(|error| RipError::Stopped(format!("shortening the image: {error}")))?;
+    }
     let head = head(&record.disc);
     let saving = Saving::at(target, head, record);
     let ending = Ending { request, target, output: &output, planner, log: None, saving, tally: Tally::default(), elapsed: 0 };

@@ -11,7 +11,7 @@ use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
     FIRST_LIMIT, FIRST_SAVE, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
-    TRANSPORT_TRIES,
+    TRANSPORT_PAUSE, TRANSPORT_TRIES,
 };
 use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
 use crate::scsi::{Sense, SenseCode};
@@ -171,14 +171,15 @@ impl Reading<'_> {
                 self.tally.aborted = 0;
                 self.tally.transport = 0;
                 self.tally.interruptions = 0;
-                self.failed(extent, class, sense, Outcome::Failed(class));
+                let named = sense.and_then(|sense| sense.information).and_then(|lba| u32::try_from(lba).ok());
+                self.failed(extent, class, sense, Outcome::Failed(class, named));
                 Ok(())
             }
             ReadEnd::Unsupported(sense) if self.tally.commands == 1 => {
                 Err(RipError::Failed(format!("the drive does not know READ(10) ({sense}, {}); try another drive", sense.text())))
             }
             ReadEnd::Unsupported(sense) => {
-                self.failed(extent, Class::Other, Some(sense), Outcome::Failed(Class::Other));
+                self.failed(extent, Class::Other, Some(sense), Outcome::Failed(Class::Other, None));
                 Ok(())
             }
             ReadEnd::TimedOut => self.timed_out(extent),
@@ -224,7 +225,8 @@ impl Reading<'_> {
                 "{TRANSPORT_FAILURES_IN_A_ROW} reads in a row were lost between drive and computer ({why}); look at cable, port and power; the same command goes on"
             )));
         }
-        Ok(())
+        // A USB drive that was pulled out fails this way for a moment, before the kernel knows that it is gone.
+        self.station.sleep(TRANSPORT_PAUSE * self.tally.transport)
     }
 
     /// The command was not carried out; the planner will ask again.
