@@ -55,9 +55,9 @@ fn a_long_scratch_costs_fewer_failing_reads_than_splitting_each_command_in_place
         let drive = format!("emulated:disc.iso,profile={profile},damage=damage");
         folder.ends(3, &[&drive, "out.iso", "--record", "commands"]);
         let failed = folder.failed_reads("commands");
-        // The dead sectors and their ECC blocks fail in any case. Split in place, each command of 64 KiB fails once besides.
-        let needed = touched(&dead, 1) + if block > 1 { touched(&dead, block) } else { 0 };
-        let (besides, in_place) = (failed - needed, touched(&dead, 32));
+        // Each dead sector fails once in any case. Split in place, each command of 64 KiB and each ECC block fails besides.
+        let in_place = touched(&dead, 32) + if block > 1 { touched(&dead, block) } else { 0 };
+        let besides = failed - touched(&dead, 1);
         println!("{profile}: {failed} failing reads, {besides} of them besides; {in_place} when split in place");
         assert!(besides < in_place / 2, "{profile}: {besides} failing reads besides, {in_place} when split in place");
         folder.map_must_say("out.iso.map", &dead, 30_000);
