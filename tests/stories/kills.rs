@@ -72,7 +72,7 @@ impl Case {
             }
         }
         println!("{kills} kills: {unsaved} before anything was saved, {half_done} half done, {reading_done} after the last read");
-        assert!(kills < 20 || (unsaved > 0 && half_done > 0), "the kills did not spread over the run");
+        assert!(half_done > 0, "the kills did not spread over the run");
         let ran = folder.ends(status, &[&drive, "out.iso"]);
         assert_eq!(ran.out(), right.out(), "the digests differ");
         self.compare(&folder, &undisturbed, &image);
