@@ -1,5 +1,6 @@
 //! `discrip DRIVE IMAGE [MAP]`: a disc into an image.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -58,7 +59,10 @@ fn run(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, (Stat
     let mut port = port(args, &operands)?;
     if let Some(path) = &args.record {
         let recording = RecordingPort::new(port, path);
-        port = Box::new(recording.map_err(|error| (Status::Refused, format!("recording to {}: {error}", path.display())))?);
+        port = Box::new(recording.map_err(|error| {
+            let is_other = matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::InvalidInput);
+            (if is_other { Status::Refused } else { Status::Failed }, format!("recording to {}: {error}", path.display()))
+        })?);
     }
     Ok(rip::run(&request, port, &mut |question| args.prompt().ask(question, stop), screen, stop))
 }

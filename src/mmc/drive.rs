@@ -21,6 +21,16 @@ pub struct Drive {
     stop: Stop,
 }
 
+/// How much of a reply came. A byte that came may be what the poison was, so up to seven more are believed if the residual does not
+/// deny them; the residual alone proves nothing: drives report one as long as the whole buffer though data arrived (QEMU's scsi-cd).
+fn arrived(reply: &[u8], poison: [u8; 8], residual: i32) -> usize {
+    let is_poison = |at: usize| reply[at] == poison[at % poison.len()];
+    let surely = (0..reply.len()).rev().find(|at| !is_poison(*at)).map_or(0, |last| last + 1);
+    let perhaps = surely.next_multiple_of(poison.len()).min(reply.len());
+    let reported = reply.len().saturating_sub(usize::try_from(residual).unwrap_or(0));
+    reported.clamp(surely, perhaps)
+}
+
 /// Why a command brought no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
@@ -102,8 +112,7 @@ impl Drive {
         std::mem::take(&mut self.medium_may_have_changed)
     }
 
-    /// Sends a command that moves no sectors, unless a signal asked to stop. The reply ends where the drive stopped sending; residuals
-    /// are not looked at for that: there are drives that report one as long as the whole buffer though data arrived (QEMU's scsi-cd).
+    /// Sends a command that moves no sectors, unless a signal asked to stop. The reply ends where the drive stopped sending.
     fn ask(&mut self, cdb: &Cdb, length: usize) -> Result<Vec<u8>, CommandError> {
         if self.stop.requested().is_some() {
             return Err(CommandError::Stopped);
@@ -136,9 +145,7 @@ impl Drive {
         };
         match completion.ending() {
             Ending::Good => {
-                let is_poison = |at: usize| reply[at] == poison[at % poison.len()];
-                let arrived = (0..reply.len()).rev().find(|at| !is_poison(*at)).map_or(0, |last| last + 1);
-                reply.truncate(arrived);
+                reply.truncate(arrived(&reply, poison, completion.residual));
                 Ok(reply)
             }
             Ending::Check(sense) => Err(CommandError::Refused(sense)),
@@ -244,5 +251,28 @@ impl Drive {
     /// SET CD SPEED in kB/s; FFFFh leaves the choice to the drive.
     pub fn set_speed(&mut self, kilobytes: u16) -> Result<(), CommandError> {
         self.tell(&Cdb::set_speed(kilobytes), 0).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::arrived;
+
+    #[test]
+    fn a_reply_ends_where_the_drive_stopped_sending() {
+        let poison = *b"poisoned";
+        let came = |bytes: &[u8], residual| {
+            let mut reply: Vec<u8> = poison.into_iter().cycle().take(32).collect();
+            reply[..bytes.len()].copy_from_slice(bytes);
+            arrived(&reply, poison, residual)
+        };
+        assert_eq!(came(&[1; 20], 12), 20);
+        // The twentieth byte is what the poison was there ("poi|s").
+        let unlucky = [&[1; 19][..], b"s"].concat();
+        assert_eq!((came(&unlucky, 12), came(&unlucky, 0)), (20, 24));
+        // A residual as long as the buffer, though data came.
+        assert_eq!(came(&[1; 20], 32), 20);
+        assert_eq!((came(&[], 32), came(&[], 0)), (0, 0));
+        assert_eq!(came(&[1; 32], 0), 32);
     }
 }

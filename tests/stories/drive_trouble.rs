@@ -160,7 +160,7 @@ fn another_disc_in_mid_run_never_mixes_with_the_first() {
 #[test]
 fn another_disc_is_noticed_also_when_another_command_hears_of_it() {
     // A read times out, the disc is exchanged meanwhile, and TEST UNIT READY gets the unit attention.
-    let rules = "read * skip=10 times=1 hang=90000\n00 * skip=1 times=1 disc=other.iso sense=6/28/00\n";
+    let rules = "read * skip=10 times=1 hang=90000\n00 * skip=2 times=1 disc=other.iso sense=6/28/00\n";
     let (folder, image) = trouble(14, rules);
     folder.write("other.iso", disc(15, SECTORS));
     folder.ends(7, &[DRIVE, "out.iso"]).must_say("disc");

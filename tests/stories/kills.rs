@@ -42,13 +42,14 @@ impl Case {
         let mut dice = Dice(self.seed);
         let (mut kills, mut unsaved, mut half_done, mut reading_done) = (0, 0, 0, 0);
         while kills < self.kills {
+            let from_nothing = !folder.exists("out.iso.map");
             let mut child = folder.discrip(&[&drive, "out.iso"]).spawn().unwrap();
             let (begin, life) = (Instant::now(), full.mul_f64(f64::from(dice.below(1000)) / 800.0));
             while begin.elapsed() < life && child.try_wait().unwrap().is_none() {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            // The first run may have been slow for a reason of its own.
-            full = if begin.elapsed() < life { begin.elapsed() } else { full };
+            // The first run may have been slow for a reason of its own; runs that only go on are short.
+            full = if from_nothing && begin.elapsed() < life { begin.elapsed() } else { full };
             child.kill().unwrap();
             let ran = wait(child, "the one that is killed");
             let map = if folder.exists("out.iso.map") { blocks(&folder.text("out.iso.map")) } else { Vec::new() };
@@ -71,7 +72,7 @@ impl Case {
             }
         }
         println!("{kills} kills: {unsaved} before anything was saved, {half_done} half done, {reading_done} after the last read");
-        assert!(kills < 20 || (unsaved > 0 && half_done > 0), "the kills did not spread over the run");
+        assert!(half_done > 0, "the kills did not spread over the run");
         let ran = folder.ends(status, &[&drive, "out.iso"]);
         assert_eq!(ran.out(), right.out(), "the digests differ");
         self.compare(&folder, &undisturbed, &image);

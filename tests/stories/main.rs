@@ -11,6 +11,7 @@ mod damaged_disc;
 mod drive_trouble;
 mod kills;
 mod kinds_of_disc;
+mod large_disc;
 mod outputs;
 mod record_and_replay;
 mod resume;

@@ -70,6 +70,30 @@ fn a_record_replays_into_the_same_image() {
 }
 
 #[test]
+fn each_field_that_speaks_against_a_read_is_believed_also_when_the_buffer_is_full() {
+    let folder = Folder::new();
+    let image = disc(2, 4000);
+    folder.write("disc.iso", &image);
+    folder.ends(0, &["emulated:disc.iso", "out.iso", "--record", "commands"]);
+    let commands = folder.recorded("commands");
+    let last = commands.iter().rposition(|line| line["cdb"].as_str().is_some_and(|cdb| cdb.starts_with("28"))).unwrap();
+    for (field, value) in [("residual", 512), ("residual", -1), ("driver", 6), ("driver", 4), ("host", 7), ("status", 8)] {
+        println!("{field} {value}");
+        let mut altered = commands[..=last].to_vec();
+        altered[last][field] = value.into();
+        let altered: Vec<String> = altered.iter().map(ToString::to_string).collect();
+        let sectors = File::open(folder.path("disc.iso")).unwrap();
+        let port = ReplayPort::new(&altered.join("\n"), Some(sectors)).unwrap();
+        let name = format!("{field}{value}.iso");
+        // The record ends there, so that the run can't go on; what matters is that the last read does not count.
+        let request = request(&folder, &name);
+        let result = run(&request, Box::new(port), &mut |_| Answer::Nobody, &mut Nobody, &Stop::default());
+        assert_ne!(result.status, Status::Done);
+        assert!(result.good > 0 && result.good < 4000, "{result:?}");
+    }
+}
+
+#[test]
 fn a_record_that_can_not_be_written_is_told_before_anything_is_read() {
     let folder = Folder::new();
     folder.ends(1, &["emulated:demo", "out.iso", "--record", "nowhere/commands"]).must_say("nowhere/commands");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{Folder, disc, installed, mapfile};
+use crate::common::{Folder, disc, installed, mapfile, volume};
 
 const SECTORS: u32 = 4096;
 
@@ -196,4 +196,23 @@ fn other_digests_of_a_finished_image_are_computed_from_it() {
         ran.out().lines().filter(|line| line.starts_with("SHA512")).map(|line| format!("{line}\n")).collect::<String>(),
     );
     folder.witness("sha512sum", &["-c", "SUMS"]);
+}
+
+#[test]
+fn a_kill_between_the_map_without_run_out_and_the_cut_of_the_image_is_made_good() {
+    let folder = Folder::new();
+    let mut image = disc(22, 5000);
+    volume(&mut image, 0, "TAO", 4998);
+    folder.write("disc.iso", &image);
+    let drive = "emulated:disc.iso,layout=tao@0+5000";
+    let right = folder.ends(0, &[drive, "out.iso"]).out();
+    // As it lies there after such a kill: the map is short, the image is not, and the record has no digests yet.
+    let mut longer = folder.read("out.iso");
+    longer.resize(5000 * 2048, 0);
+    folder.write("out.iso", longer);
+    let mut record: Value = serde_json::from_str(&folder.text("out.iso.json")).unwrap();
+    record["digests"] = serde_json::json!({});
+    folder.write("out.iso.json", record.to_string());
+    assert_eq!(folder.ends(0, &[drive, "out.iso"]).out(), right);
+    folder.must_hold("out.iso", &image[..4998 * 2048], &[]);
 }

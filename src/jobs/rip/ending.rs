@@ -116,7 +116,7 @@ fn finish_again(
         let digests = known.cloned().unwrap_or_default();
         return judged(request, target, &planner, digests, &Tally::default(), 0);
     }
-    let output = target.open()?;
+    let output = target.open(stop)?;
     let Some(mut record) = begun.record.clone() else {
         let digests = digest_rest(&output, Hashed { sums: Sums::new(wanted), sectors: 0 }, sectors, observer, stop)?;
         return judged(request, target, &planner, digests, &Tally::default(), 0);

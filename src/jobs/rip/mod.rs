@@ -218,7 +218,12 @@ fn attempt(
     if let Some(speed) = request.speed {
         station.set_speed(speed, disc.layout.family())?;
     }
-    let output = target.open()?;
+    let output = target.open(stop)?;
+    if let Some(begun) = &begun
+        && let Some(kept) = target.set_aside_record(begun)?
+    {
+        observer.event(&Event::notice(format!("the record could not be read; it is kept as {}", kept.display())));
+    }
     let inhibit = Inhibit::sleep("discrip", "imaging a disc");
     if let Err(why) = &inhibit {
         observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));

@@ -6,16 +6,17 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
 
 use crate::disc::Record;
-use crate::medium::{Output, OutputKind, save, temporary};
+use crate::medium::{Output, OutputError, OutputKind, save, temporary};
 use crate::mmc::SECTOR;
 use crate::rescue::mapfile::{self, Mapfile, Position};
 use crate::rescue::policy::RUN_OUT;
 use crate::rescue::{Extents, Phase, Resume, State};
-use crate::sys::{Cause, Space};
+use crate::sys::{Cause, Space, Stop};
 
 use super::{ImageOperand, RipError};
 
@@ -105,13 +106,22 @@ impl Target {
         }
         let _in_use_by_nobody = image.exists().then(|| Output::open(&image)).transpose()?;
         let backup = |file: &Path, n: u32| with_suffix(file, &format!("bak-{n}"));
-        let number = (1..).find(|n| files.iter().all(|file| !backup(file, *n).exists())).unwrap_or(1);
+        let number = (1..).find(|n| files.iter().all(|file| backup(file, *n).symlink_metadata().is_err())).unwrap_or(1);
         for file in &files {
             fs::rename(file, backup(file, number))
                 .map_err(|error| RipError::Failed(format!("keeping {} as .bak-{number}: {error}", file.display())))?;
         }
         (self.existing, self.seen) = (Existing::Nothing, [None; 2]);
         Ok(Some(number))
+    }
+
+    /// Renames a record that can't be read. `Some` is its new name.
+    pub(super) fn set_aside_record(&self, begun: &Begun) -> Result<Option<PathBuf>, RipError> {
+        let Some(record) = self.record().filter(|record| begun.record.is_none() && record.exists()) else { return Ok(None) };
+        let backup = (1..).map(|n| with_suffix(&record, &format!("bak-{n}"))).find(|backup| backup.symlink_metadata().is_err());
+        let Some(backup) = backup else { return Ok(None) };
+        let renamed = fs::rename(&record, &backup).map(|()| Some(backup));
+        renamed.map_err(|error| RipError::Failed(format!("keeping {} under another name: {error}", record.display())))
     }
 
     /// Whether the image will fit. `source`: the file that the disc is made of, if it is one.
@@ -150,9 +160,10 @@ impl Target {
     }
 
     /// Opens the image, and locks it. Refused when image or map are no longer what they were: the drive may have been waited for.
-    pub(super) fn open(&self) -> Result<Arc<Output>, RipError> {
+    /// A pipe without a reader is waited for.
+    pub(super) fn open(&self, stop: &Stop) -> Result<Arc<Output>, RipError> {
         let output = match &self.image {
-            Some(image) => Output::open(image)?,
+            Some(image) => open_when_read(image, stop)?,
             None => Output::stdout().map_err(|error| RipError::Failed(format!("opening the standard output: {error}")))?,
         };
         let [image, map] = [stamp(self.image.as_deref()), stamp(self.map.as_deref())];
@@ -180,13 +191,15 @@ impl Existing {
         let (claimed, length) = (claims.max().unwrap_or(0), length.unwrap_or(0));
         if claimed > length {
             return Err(RipError::Refused(format!(
-                "the map {} says that {claimed} bytes are finished, and {} has {length}; put the image back, or start anew with --force",
+                "the map {} says that {claimed} bytes are finished, and {} {}; put the image back, or start anew with --force",
                 name(map),
                 image.display(),
+                fs::metadata(image).map_or("vanished".to_string(), |_| format!("has {length}"))
             )));
         }
-        // Nothing was read yet, or run-out blocks were left off the map and not yet off the image.
-        let is_begun = length == 0 || length >= mapfile.end() && length <= mapfile.end() + u64::from(RUN_OUT) * SECTOR as u64;
+        // ddrescue's images end with the last sector that it read; and run-out blocks may be off the map and not yet off the image.
+        let at_most = mapfile.end() + u64::from(RUN_OUT) * SECTOR as u64;
+        let is_begun = length <= at_most && (claimed > 0 || length == 0 || length >= mapfile.end());
         if !is_begun {
             return Err(RipError::Refused(format!(
                 "the map {} covers {} bytes, and {} has {length}: they do not belong together; put the right image back, choose another name, \
@@ -214,23 +227,15 @@ fn read_map(path: &Path) -> Result<Option<Mapfile>, RipError> {
     })
 }
 
-/// The record; `None` where there is none. One that can't be read is not thrown away.
+/// The record; `None` where there is none, or one that can't be read: the map is enough to go on. One of a later program is refused.
 fn read_record(path: &Path) -> Result<Option<Record>, RipError> {
-    let refused = |why: String| {
-        RipError::Refused(format!(
-            "{} is no record that this program knows ({why}); move it away: the map is enough to go on",
+    let record = File::open(path).ok().and_then(|file| serde_json::from_reader::<_, Record>(BufReader::new(file)).ok());
+    match record {
+        Some(Record { format, .. }) if format != Record::FORMAT => Err(RipError::Refused(format!(
+            "{} has format {format}, which this program does not know: use the program that wrote it, or move it away",
             path.display()
-        ))
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(refused(error.to_string())),
-    };
-    let record: Record = serde_json::from_reader(BufReader::new(file)).map_err(|error| refused(error.to_string()))?;
-    match record.format {
-        Record::FORMAT => Ok(Some(record)),
-        other => Err(refused(format!("format {other}"))),
+        ))),
+        other => Ok(other),
     }
 }
 
@@ -321,6 +326,17 @@ pub(super) fn position(at: Resume, map: &Extents<State>) -> Position {
         Phase::Retry => '-',
     };
     Position { at: u64::from(at.at) * SECTOR as u64, status, pass: at.pass }
+}
+
+/// Opens an image; a pipe as soon as somebody reads it.
+fn open_when_read(image: &Path, stop: &Stop) -> Result<Output, RipError> {
+    loop {
+        match Output::open(image) {
+            Err(OutputError::NoReader { .. }) if stop.requested().is_none() => std::thread::sleep(Duration::from_millis(50)),
+            Err(OutputError::NoReader { .. }) => return Err(RipError::Interrupted),
+            other => return Ok(other?),
+        }
+    }
 }
 
 /// The stamp of a file that is there.
