@@ -219,10 +219,10 @@ fn attempt(
         station.set_speed(speed, disc.layout.family())?;
     }
     let output = target.open(stop)?;
-    if let Some(begun) = &begun
-        && let Some(kept) = target.set_aside_record(begun)?
+    if begun.as_ref().is_none_or(|begun| begun.record.is_none())
+        && let Some(kept) = target.set_aside_record()?
     {
-        observer.event(&Event::notice(format!("the record could not be read; it is kept as {}", kept.display())));
+        observer.event(&Event::notice(format!("the old record is of no use for this image, and is kept as {}", kept.display())));
     }
     let inhibit = Inhibit::sleep("discrip", "imaging a disc");
     if let Err(why) = &inhibit {

@@ -115,9 +115,9 @@ impl Target {
         Ok(Some(number))
     }
 
-    /// Renames a record that can't be read. `Some` is its new name.
-    pub(super) fn set_aside_record(&self, begun: &Begun) -> Result<Option<PathBuf>, RipError> {
-        let Some(record) = self.record().filter(|record| begun.record.is_none() && record.exists()) else { return Ok(None) };
+    /// Renames a record that the run does not go on with. `Some` is its new name.
+    pub(super) fn set_aside_record(&self) -> Result<Option<PathBuf>, RipError> {
+        let Some(record) = self.record().filter(|record| record.exists()) else { return Ok(None) };
         let backup = (1..).map(|n| with_suffix(&record, &format!("bak-{n}"))).find(|backup| backup.symlink_metadata().is_err());
         let Some(backup) = backup else { return Ok(None) };
         let renamed = fs::rename(&record, &backup).map(|()| Some(backup));
@@ -184,7 +184,8 @@ impl Existing {
         let length = fs::metadata(image).ok().map(|meta| meta.len());
         let record = with_suffix(image, "json");
         let Some(mapfile) = mapfile.filter(|mapfile| !mapfile.blocks.is_empty()) else {
-            let is_free = length.unwrap_or(0) == 0 && !record.exists();
+            // A record whose image was deleted is kept under another name; a file that is none of ours is nobody's to rename.
+            let is_free = length.unwrap_or(0) == 0 && (!record.exists() || read_record(&record)?.is_some());
             return Ok(if is_free { Self::Nothing } else { Self::Unknown });
         };
         let claims = mapfile.blocks.iter().filter(|block| block.state == State::Finished).map(|block| block.first + block.size);
@@ -199,7 +200,9 @@ impl Existing {
         }
         // ddrescue's images end with the last sector that it read; and run-out blocks may be off the map and not yet off the image.
         let at_most = mapfile.end() + u64::from(RUN_OUT) * SECTOR as u64;
-        let is_begun = length <= at_most && (claimed > 0 || length == 0 || length >= mapfile.end());
+        // A map that claims nothing makes no foreign file ours; the record does, and stands there before the first sector.
+        let record = read_record(&record)?;
+        let is_begun = length <= at_most && (claimed > 0 || length == 0 || record.is_some());
         if !is_begun {
             return Err(RipError::Refused(format!(
                 "the map {} covers {} bytes, and {} has {length}: they do not belong together; put the right image back, choose another name, \
@@ -209,7 +212,7 @@ impl Existing {
                 image.display(),
             )));
         }
-        Ok(Self::Begun(Box::new(Begun { mapfile, record: read_record(&record)? })))
+        Ok(Self::Begun(Box::new(Begun { mapfile, record })))
     }
 }
 
