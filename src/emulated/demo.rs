@@ -167,7 +167,8 @@ mod tests {
         std::fs::write(&file, image()).unwrap();
         let isoinfo = |option: &[&str]| Command::new("isoinfo").args(option).arg("-i").arg(&file).output();
         let Ok(listed) = isoinfo(&["-l"]) else {
-            println!("skipped: isoinfo is not installed");
+            // Past the test harness, which hides what a passing test prints.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: isoinfo is not installed\n");
             return;
         };
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();

@@ -117,7 +117,7 @@ fn a_disk_is_never_written() {
     let (folder, _) = with_disc(8);
     // A node without a disk behind it.
     if !is_root() || !folder.shell("mknod disk b 7 250").ended.success() {
-        println!("skipped: no node can be made");
+        crate::common::skipped("no node can be made");
         return;
     }
     for options in [&[][..], &["--force"], &["--yes"]] {
@@ -135,7 +135,7 @@ fn a_loop_device_is_never_written() {
     let device = folder.shell("losetup -f --show backing");
     let node = device.out().trim().to_string();
     if !device.ended.success() || node.is_empty() {
-        println!("skipped: no loop device to be had");
+        crate::common::skipped("no loop device to be had");
         return;
     }
     let ran = folder.rip(&["emulated:disc.iso", &node, "--force", "--yes"]);
@@ -211,7 +211,7 @@ fn on_a_small_disk(folder: &Folder, size: &str, script: &str) -> Option<crate::c
     std::fs::create_dir(folder.path("small")).unwrap();
     let may_mount = is_root() && installed("unshare") && folder.shell("unshare -m mount -t tmpfs tmpfs small").ended.success();
     if !may_mount {
-        println!("skipped: no file system can be mounted");
+        crate::common::skipped("no file system can be mounted");
         return None;
     }
     Some(folder.shell(&format!("unshare -m bash -c 'mount -t tmpfs -o size={size} tmpfs small && {script}'")))
