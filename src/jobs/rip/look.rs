@@ -27,6 +27,8 @@ impl Disc {
     /// Looks at the disc in a drive that is ready.
     pub(super) fn look(drive: &mut Drive, observer: &mut dyn Observer, stop: &Stop) -> Result<Self, RipError> {
         let obey = || stop.requested().map_or(Ok(()), |_| Err(RipError::Interrupted));
+        // That a disc was put in before this look is no news after it.
+        drive.take_medium_change();
         let facts = Facts::gather(drive).map_err(|error| RipError::drive(&error))?;
         let mut layout = Layout::decide(&facts)?;
         let start = first_data(&layout);

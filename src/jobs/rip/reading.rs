@@ -99,7 +99,9 @@ impl Reading<'_> {
                 return Err(output_failed(&failure));
             }
             if self.station.drive.take_medium_change() {
+                self.count_interruption()?;
                 self.recognise(Doubt::MediumChange)?;
+                continue;
             }
             let Some(extent) = self.planner.ask() else { return Ok(()) };
             self.tell_phase();
@@ -230,14 +232,14 @@ impl Reading<'_> {
     /// The command was not carried out; the planner will ask again.
     fn interrupted(&mut self, why: Interruption) -> Result<(), RipError> {
         self.planner.answer(Outcome::NotTried);
-        self.tally.interruptions += 1;
-        if self.tally.interruptions > INTERRUPTIONS_IN_A_ROW {
-            return Err(RipError::Stopped(
-                "the drive interrupts every read; switch it off and on, or try another drive; the same command goes on".into(),
-            ));
-        }
+        self.count_interruption()?;
         match why {
             Interruption::MediumMayHaveChanged => self.recognise(Doubt::MediumChange),
+            // Whoever cut the power may have changed the disc as well.
+            Interruption::Reset(sense) if sense.asc == 0x29 => {
+                self.say(Event::notice(format!("{} ({sense}); its settings are put back", sense.text())));
+                self.recognise(Doubt::MediumChange)
+            }
             Interruption::Reset(sense) => {
                 self.say(Event::notice(format!(
                     "the drive was interrupted ({}, {sense}); its settings are put back",
@@ -255,6 +257,19 @@ impl Reading<'_> {
         }
     }
 
+    /// Reads that something comes between, one after the other without a good one, must end some time.
+    fn count_interruption(&mut self) -> Result<(), RipError> {
+        self.tally.interruptions += 1;
+        if self.tally.interruptions <= INTERRUPTIONS_IN_A_ROW {
+            return Ok(());
+        }
+        Err(RipError::Stopped(
+            "something comes between at every read: the drive resets, vanishes or reports another disc each time; look at its cable and \
+             power, switch it off and on, or try another drive; the same command goes on"
+                .into(),
+        ))
+    }
+
     /// The drive vanished: wait for it, and look whether the disc is the same.
     ///
     /// A read that takes it off the bus twice running is left for later, as one that it does not answer.
@@ -265,13 +280,7 @@ impl Reading<'_> {
             self.planner.answer(Outcome::NotTried);
         }
         self.tally.gone_at = Some(extent.first);
-        self.tally.interruptions += 1;
-        if self.tally.interruptions > INTERRUPTIONS_IN_A_ROW {
-            return Err(RipError::Stopped(
-                "the drive vanishes at every read; look at its cable and power, or try another drive; the same command goes on"
-                    .into(),
-            ));
-        }
+        self.count_interruption()?;
         self.save();
         let limit = self.request.wait_drive;
         self.say(Event::notice(format!("the drive is gone from the bus; waiting up to {} s for it", limit.as_secs())));
@@ -284,6 +293,8 @@ impl Reading<'_> {
     fn recognise(&mut self, doubt: Doubt) -> Result<(), RipError> {
         self.station.settle()?;
         self.station.restore();
+        // Whatever was heard of until now is answered by this look; what comes up during it will be by the next.
+        let doubt = if self.station.drive.take_medium_change() { Doubt::MediumChange } else { doubt };
         let sameness = self.look_again(doubt)?;
         match (sameness, doubt) {
             (Sameness::Other(why), _) => Err(RipError::Stopped(format!(
@@ -297,11 +308,7 @@ impl Reading<'_> {
                         .into(),
                 ))
             }
-            _ => {
-                // What recognising it brought up has been dealt with.
-                self.station.drive.take_medium_change();
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 
@@ -309,9 +316,13 @@ impl Reading<'_> {
         let drive = &mut self.station.drive;
         let facts = Facts::gather(drive).map_err(|error| RipError::drive(&error))?;
         let before = &self.disc.facts;
-        if (facts.capacity, &facts.toc) != (before.capacity, &before.toc) {
-            let size = |facts: &Facts| facts.capacity.map_or("an unknown number of".into(), |c| c.sectors.to_string());
-            return Ok(Sameness::Other(format!("it has {} sectors, the first one {}", size(&facts), size(before))));
+        // What it does not say this time proves nothing.
+        let lengths = facts.capacity.zip(before.capacity).filter(|(now, then)| now != then);
+        if let Some((now, then)) = lengths {
+            return Ok(Sameness::Other(format!("it has {} sectors, the first one {}", now.sectors, then.sectors)));
+        }
+        if facts.toc.as_ref().zip(before.toc.as_ref()).is_some_and(|(now, then)| now != then) {
+            return Ok(Sameness::Other("it has another table of contents".into()));
         }
         if let Err(refusal) = Layout::decide(&facts) {
             return Ok(Sameness::Other(refusal.to_string()));
