@@ -8,6 +8,7 @@ mod error;
 mod look;
 mod meter;
 mod reading;
+mod recognition;
 mod samples;
 mod start;
 mod station;

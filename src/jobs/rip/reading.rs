@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::disc::{Facts, Layout, Record, Sameness, SensedExtent};
+use crate::disc::{Record, SensedExtent};
 use crate::event::{Event, Observer, PhaseChange, PhaseName, Progress, Trouble};
 use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
@@ -16,8 +16,9 @@ use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
 use crate::scsi::{Sense, SenseCode};
 use crate::sys::{Buffer, Stop};
 
-use super::look::{Disc, first_data, read_system_area};
+use super::look::Disc;
 use super::meter::Meter;
+use super::recognition::Doubt;
 use super::samples::Samples;
 use super::station::Station;
 use super::target::{Snapshot, Target, position};
@@ -289,60 +290,6 @@ impl Reading<'_> {
         self.recognise(Doubt::MediumChange)
     }
 
-    /// Is it still the same disc? Nothing is written before that is known.
-    fn recognise(&mut self, doubt: Doubt) -> Result<(), RipError> {
-        self.station.settle()?;
-        self.station.restore();
-        // Whatever was heard of until now is answered by this look; what comes up during it will be by the next.
-        let doubt = if self.station.drive.take_medium_change() { Doubt::MediumChange } else { doubt };
-        let sameness = self.look_again(doubt)?;
-        match (sameness, doubt) {
-            (Sameness::Other(why), _) => Err(RipError::Stopped(format!(
-                "another disc is in the drive ({why}); put back the first one, and the same command goes on"
-            ))),
-            // Without samples nothing was read that another disc could be mixed with.
-            (Sameness::CantTell, Doubt::MediumChange) if !self.request.same_disc && !self.samples.is_empty() => {
-                Err(RipError::Stopped(
-                    "the disc may have been exchanged, and nothing that can be read tells whether it is the same; \
-                 if it is, the same command with --same-disc goes on"
-                        .into(),
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn look_again(&mut self, doubt: Doubt) -> Result<Sameness, RipError> {
-        let drive = &mut self.station.drive;
-        let facts = Facts::gather(drive).map_err(|error| RipError::drive(&error))?;
-        let before = &self.disc.facts;
-        // What it does not say this time proves nothing.
-        let lengths = facts.capacity.zip(before.capacity).filter(|(now, then)| now != then);
-        if let Some((now, then)) = lengths {
-            return Ok(Sameness::Other(format!("it has {} sectors, the first one {}", now.sectors, then.sectors)));
-        }
-        if facts.toc.as_ref().zip(before.toc.as_ref()).is_some_and(|(now, then)| now != then) {
-            return Ok(Sameness::Other("it has another table of contents".into()));
-        }
-        if let Err(refusal) = Layout::decide(&facts) {
-            return Ok(Sameness::Other(refusal.to_string()));
-        }
-        let enough = match doubt {
-            Doubt::Silence => 1,
-            Doubt::MediumChange => {
-                let area = read_system_area(drive, first_data(&self.disc.layout));
-                let area = area.iter().map(|s| s.as_ref().map(|s| crate::disc::SystemArea::digest(s))).collect();
-                match crate::disc::SystemArea(area).compare(&self.disc.identity.system_area) {
-                    other @ Sameness::Other(_) => return Ok(other),
-                    // Equal system areas alone may be two discs of one series.
-                    sameness if self.samples.is_empty() => return Ok(sameness),
-                    _ => 4,
-                }
-            }
-        };
-        Ok(self.samples.compare(drive, enough))
-    }
-
     fn note_sense(&mut self, extent: Extent, sense: Option<Sense>) {
         self.log.sense.set(extent, sense.as_ref().map(Sense::code));
     }
@@ -405,15 +352,6 @@ impl Reading<'_> {
     fn say(&mut self, event: Event) {
         self.observer.event(&event);
     }
-}
-
-/// Why the disc is looked at again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doubt {
-    /// The drive says, or may not have been able to say, that the medium changed.
-    MediumChange,
-    /// It did not answer for a while.
-    Silence,
 }
 
 impl Saving {
