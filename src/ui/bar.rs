@@ -36,17 +36,22 @@ impl Bar {
         self.bar.set_message(self.text.clone());
     }
 
-    /// The drive is at work: says so when it takes long.
+    /// The drive is at work: says so when it takes long. Before the first progress a question may stand there instead.
     pub(super) fn idle(&mut self) {
         let silence = self.heard.elapsed();
-        if silence >= SILENCE {
+        if silence >= SILENCE && !self.text.is_empty() {
             self.bar.set_message(format!("waiting for the drive, {} s: {}", silence.as_secs(), self.text));
         }
     }
 
     /// Prints above the bar.
     pub(super) fn print(&mut self, line: &str) {
-        self.bar.suspend(|| super::screen::error_line(line));
+        // A bar that was asked for where there is no terminal is hidden, and swallows lines.
+        if self.bar.is_hidden() {
+            super::screen::error_line(line);
+        } else {
+            self.bar.println(line);
+        }
     }
 
     pub(super) fn finish(&mut self) {
