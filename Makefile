@@ -9,7 +9,7 @@ all:
 
 # Everything that can be tested here. What can't (the lab without lab-setup, a witness that is not installed) is named in a line.
 test:
-	cargo test --no-fail-fast
+	cargo test --no-fail-fast --tests
 
 lint:
 	cargo fmt --check
