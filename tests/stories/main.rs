@@ -9,6 +9,7 @@ mod checksums;
 mod common;
 mod damaged_disc;
 mod drive_trouble;
+mod hostile;
 mod kills;
 mod kinds_of_disc;
 mod large_disc;
