@@ -53,23 +53,41 @@ const BEGIN: &[u8; 8] = b"{\"cdb\":\"";
 /// A port whose every command is written down.
 pub struct RecordingPort {
     port: Box<dyn Port>,
-    log: Arc<Mutex<BufWriter<File>>>,
+    path: PathBuf,
+    /// Opened with the drive.
+    log: Option<Log>,
 }
 
+type Log = Arc<Mutex<BufWriter<File>>>;
+
 impl RecordingPort {
-    /// Records what goes through `port`, behind what an earlier session recorded in the file at `path`. Errors: a file that is
-    /// something else is left alone.
+    /// Records what goes through `port`, behind what an earlier session recorded in the file at `path`; it is made when the drive is
+    /// opened. Errors: what is there is something else, and left alone.
     pub fn new(port: Box<dyn Port>, path: &Path) -> io::Result<Self> {
-        if path.exists() && !path.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+        match std::fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(meta) if !meta.is_file() => return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")),
+            Ok(meta) if meta.len() == 0 => {}
+            Ok(_) => {
+                let mut begin = [0; BEGIN.len()];
+                let is_record = File::open(path)?.read_exact(&mut begin).is_ok() && begin == *BEGIN;
+                is_record
+                    .then_some(())
+                    .ok_or_else(|| io::Error::new(io::ErrorKind::AlreadyExists, "the file is there already, and is no record"))?;
+            }
         }
-        let mut log = File::options().read(true).append(true).create(true).open(path)?;
-        let mut begin = [0; BEGIN.len()];
-        let is_record = log.read_exact(&mut begin).is_ok() && begin == *BEGIN;
-        if !is_record && log.metadata()?.len() > 0 {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file is there already, and is no record"));
+        Ok(Self { port, path: path.into(), log: None })
+    }
+
+    fn log(&mut self) -> io::Result<Log> {
+        if let Some(log) = &self.log {
+            return Ok(Arc::clone(log));
         }
-        Ok(Self { port, log: Arc::new(Mutex::new(BufWriter::new(log))) })
+        let file = File::options().append(true).create(true).open(&self.path)?;
+        let log = Arc::new(Mutex::new(BufWriter::new(file)));
+        self.log = Some(Arc::clone(&log));
+        Ok(log)
     }
 }
 
@@ -79,8 +97,10 @@ impl Port for RecordingPort {
     }
 
     fn open(&mut self) -> Result<Opened, OpenError> {
+        let node = self.path.display().to_string();
+        let log = self.log().map_err(|error| OpenError::Failed { node, why: error.to_string() })?;
         let opened = self.port.open()?;
-        let transport = Recording { transport: opened.transport, clock: self.port.clock(), log: Arc::clone(&self.log) };
+        let transport = Recording { transport: opened.transport, clock: self.port.clock(), log };
         Ok(Opened { transport: Box::new(transport), ..opened })
     }
 
@@ -100,7 +120,7 @@ impl Port for RecordingPort {
 struct Recording {
     transport: Box<dyn Transport>,
     clock: Arc<dyn Clock>,
-    log: Arc<Mutex<BufWriter<File>>>,
+    log: Log,
 }
 
 impl Transport for Recording {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::jobs::rip::{Expectation, ImageOperand, Request, is_same};
+use crate::jobs::rip::{Expectation, ImageOperand, Request};
 use crate::mmc::Speed;
 use crate::trust::{Algorithm, Expected};
 
@@ -143,9 +143,6 @@ impl Args {
             ImageOperand::Folder(folder) if !folder.is_dir() => {
                 return usage(&format!("the folder {} does not exist", folder.display()));
             }
-            ImageOperand::Path(path) if self.record.as_deref().is_some_and(|record| touches(path, map.as_deref(), record)) => {
-                return usage("the file of --record is one of the image's own");
-            }
             ImageOperand::Stdout if self.json => return usage("--json and the image both want stdout"),
             _ => {}
         }
@@ -166,6 +163,7 @@ impl Args {
             force: self.force,
             same_disc: self.same_disc,
             dry_run: self.dry_run,
+            commands: self.record.clone(),
             digests: self.digest.clone(),
             expectation: self.expectation()?,
             options: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
@@ -228,17 +226,6 @@ impl Args {
             _ => Prompt::Terminal,
         }
     }
-}
-
-/// True when a record of commands would go where the image, its map or its record goes.
-fn touches(image: &Path, map: Option<&Path>, record: &Path) -> bool {
-    let beside = |suffix: &str| {
-        let mut name = image.as_os_str().to_os_string();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let files = [image.to_path_buf(), beside(".map"), beside(".json"), map.map_or_else(PathBuf::new, Into::into)];
-    files.iter().any(|file| is_same(file, record))
 }
 
 /// True for `-`, and for any other name of the standard output.

@@ -63,10 +63,10 @@ fn a_record_of_commands_is_none_of_the_images_own_files() {
     }
     folder.ends(2, &[DISC, "out.iso", "other.map", "--record", "other.map"]);
     assert_eq!(folder.names(), ["disc.iso", "link"]);
-    // Also where they exist, by whatever name.
+    // Where they exist, by whatever name, they are files that are something else.
     folder.ends(0, &[DISC, "out.iso"]);
     let before = folder.read("out.iso");
-    folder.ends(2, &[DISC, "out.iso", "--force", "--record", "link"]);
+    folder.ends(5, &[DISC, "out.iso", "--force", "--record", "link"]);
     assert!(folder.read("out.iso") == before);
 }
 
@@ -420,4 +420,19 @@ fn padding_behind_the_file_system_is_found_to_be_why_the_checksum_differs() {
     }
     folder.must_hold("out.iso", &image, &[]);
     folder.ends(6, &[DISC, "out.iso", "--sha256", &"0".repeat(64)]);
+}
+
+#[test]
+fn no_link_and_no_label_leads_the_record_or_the_map_into_the_image() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("images")).unwrap();
+    for suffix in ["", ".map", ".json"] {
+        let record = format!("images/DISCSMITH_DEMO.iso{suffix}");
+        folder.ends(2, &["emulated:demo", "images/", "--record", &record]);
+        folder.remove(&[&record]);
+    }
+    std::os::unix::fs::symlink("out.iso", folder.path("link")).unwrap();
+    folder.ends(2, &["emulated:demo", "out.iso", "--record", "link"]);
+    folder.ends(2, &["emulated:demo", "out.iso", "link"]);
+    assert!(!folder.exists("out.iso"));
 }

@@ -35,7 +35,6 @@ pub use look::label_of;
 use samples::Samples;
 use start::{Start, resume};
 use station::Station;
-pub use target::is_same;
 use target::{Existing, Fate, Target};
 
 /// What is asked for.
@@ -63,6 +62,8 @@ pub struct Request {
     pub same_disc: bool,
     /// Look, and write nothing.
     pub dry_run: bool,
+    /// The file that commands are recorded to: no part of the image may lie there.
+    pub commands: Option<PathBuf>,
     /// Digests to compute.
     pub digests: Vec<Algorithm>,
     /// What the image's digest should be.
@@ -238,7 +239,7 @@ fn attempt(
 /// What is there under the name of the image, unless it may not be touched.
 fn examine(request: &Request, image: &ImageOperand) -> Result<Target, RipError> {
     let fate = if request.force { Fate::SetAside } else { Fate::GoOn };
-    let target = Target::examine(image, request.map.as_deref(), fate)?;
+    let target = Target::examine(image, request, fate)?;
     if matches!(target.existing, Existing::Unknown) && fate == Fate::GoOn {
         return Err(RipError::Refused(format!(
             "{} exists, or its record does, and no map says what is in it; choose another name, or start anew with --force (the old files are kept)",

@@ -18,7 +18,7 @@ use crate::rescue::policy::RUN_OUT;
 use crate::rescue::{Extents, Phase, Resume, State};
 use crate::sys::{Cause, Space, Stop};
 
-use super::{ImageOperand, RipError};
+use super::{ImageOperand, Request, RipError};
 
 /// Where the image goes, and what is there.
 pub(super) struct Target {
@@ -63,7 +63,8 @@ pub(super) struct Begun {
 
 impl Target {
     /// Looks at what is there. Opens nothing for writing. `fate` of what is there: a broken map only matters if it is gone on with.
-    pub(super) fn examine(operand: &ImageOperand, map: Option<&Path>, fate: Fate) -> Result<Self, RipError> {
+    pub(super) fn examine(operand: &ImageOperand, request: &Request, fate: Fate) -> Result<Self, RipError> {
+        let map = request.map.as_deref();
         let ImageOperand::Path(image) = operand else {
             return Ok(Self {
                 image: None,
@@ -77,7 +78,7 @@ impl Target {
         let beside = (kind == OutputKind::File).then(|| with_suffix(image, "map"));
         let map = map.map(Into::into).or(beside);
         let seen = [stamp(Some(image)), stamp(map.as_deref())];
-        check_names(image, map.as_deref(), kind)?;
+        check_names(image, map.as_deref(), request.commands.as_deref(), kind)?;
         let existing = match (kind, fate) {
             (OutputKind::File, Fate::GoOn) => Existing::at(image, map.as_deref())?,
             (OutputKind::File, Fate::SetAside) => Existing::Unknown,
@@ -243,8 +244,12 @@ fn read_record(path: &Path) -> Result<Option<Record>, RipError> {
 }
 
 /// Image, map and record must be three files, each of its own name.
-fn check_names(image: &Path, map: Option<&Path>, kind: OutputKind) -> Result<(), RipError> {
+fn check_names(image: &Path, map: Option<&Path>, commands: Option<&Path>, kind: OutputKind) -> Result<(), RipError> {
     let record = (kind == OutputKind::File).then(|| with_suffix(image, "json"));
+    let ours = [Some(image), map, record.as_deref()];
+    if commands.is_some_and(|commands| ours.into_iter().flatten().any(|path| is_same(path, commands))) {
+        return Err(RipError::Usage("the file of --record is one of the image's own: give it another name".into()));
+    }
     let is_odd = |path: &Path| fs::metadata(path).is_ok_and(|meta| !meta.is_file());
     for path in [map, record.as_deref()].into_iter().flatten() {
         if is_odd(path) {
@@ -269,12 +274,25 @@ fn check_names(image: &Path, map: Option<&Path>, kind: OutputKind) -> Result<(),
 }
 
 /// True when both paths name one file, there or not.
-pub fn is_same(a: &Path, b: &Path) -> bool {
-    let real = |path: &Path| {
-        let absent = || Some(fs::canonicalize(folder_of(path)).ok()?.join(path.file_name()?));
-        fs::canonicalize(path).ok().or_else(absent)
-    };
+fn is_same(a: &Path, b: &Path) -> bool {
     real(a).zip(real(b)).is_some_and(|(a, b)| a == b)
+}
+
+/// Where a path leads, also when nothing is there yet: links are followed to their end.
+fn real(path: &Path) -> Option<PathBuf> {
+    /// As many links as the kernel follows (path_resolution(7)).
+    const LINKS: u32 = 40;
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS {
+        if let Ok(there) = fs::canonicalize(&path) {
+            return Some(there);
+        }
+        match fs::read_link(&path) {
+            Ok(target) => path = folder_of(&path).join(target),
+            Err(_) => return Some(fs::canonicalize(folder_of(&path)).ok()?.join(path.file_name()?)),
+        }
+    }
+    None
 }
 
 impl Begun {
