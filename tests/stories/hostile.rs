@@ -436,3 +436,15 @@ fn no_link_and_no_label_leads_the_record_or_the_map_into_the_image() {
     folder.ends(2, &["emulated:demo", "out.iso", "link"]);
     assert!(!folder.exists("out.iso"));
 }
+
+#[test]
+fn a_drive_that_vanishes_again_while_its_disc_is_recognised_is_awaited_again() {
+    let folder = Folder::new();
+    let image = disc(77, SECTORS);
+    folder.write("disc.iso", &image);
+    // A read hangs, TEST UNIT READY finds the drive gone; back again, it vanishes at the table of contents.
+    folder.write("rules", "read * skip=4 times=1 hang=90000\n00 * skip=2 times=1 gone=500\n43 * skip=2 times=1 gone=500\n");
+    let ran = folder.ends(0, &["emulated:disc.iso,faults=rules", "out.iso"]);
+    assert_eq!(ran.to_string().matches("gone from the bus").count(), 2, "{ran}");
+    assert!(folder.read("out.iso") == image);
+}

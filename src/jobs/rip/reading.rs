@@ -101,7 +101,8 @@ impl Reading<'_> {
             }
             if self.station.drive.take_medium_change() {
                 self.count_interruption()?;
-                self.recognise(Doubt::MediumChange)?;
+                let recognised = self.recognise(Doubt::MediumChange);
+                self.or_await(recognised)?;
                 continue;
             }
             let Some(extent) = self.planner.ask() else { return Ok(()) };
@@ -122,7 +123,8 @@ impl Reading<'_> {
                 }
                 other => {
                     spare = Some(buffer);
-                    self.refuse(extent, other)?;
+                    let refused = self.refuse(extent, other);
+                    self.or_await(refused)?;
                 }
             }
             self.tell_progress(extent);
@@ -271,9 +273,7 @@ impl Reading<'_> {
         ))
     }
 
-    /// The drive vanished: wait for it, and look whether the disc is the same.
-    ///
-    /// A read that takes it off the bus twice running is left for later, as one that it does not answer.
+    /// The drive vanished. A read that takes it off the bus twice running is left for later, as one that it does not answer.
     fn gone(&mut self, extent: Extent) -> Result<(), RipError> {
         if self.tally.gone_at == Some(extent.first) {
             self.failed(extent, Class::Transport, None, Outcome::TimedOut);
@@ -281,13 +281,22 @@ impl Reading<'_> {
             self.planner.answer(Outcome::NotTried);
         }
         self.tally.gone_at = Some(extent.first);
-        self.count_interruption()?;
-        self.save();
-        let limit = self.request.wait_drive;
-        self.say(Event::notice(format!("the drive is gone from the bus; waiting up to {} s for it", limit.as_secs())));
-        self.station.await_return(limit)?;
-        self.say(Event::notice(format!("the drive is back as {}", self.station.name.node)));
-        self.recognise(Doubt::MediumChange)
+        Err(RipError::Vanished)
+    }
+
+    /// What a drive that vanished meanwhile broke off is put right once it is back: the disc is recognised, and reading goes on.
+    fn or_await(&mut self, mut ended: Result<(), RipError>) -> Result<(), RipError> {
+        while matches!(ended, Err(RipError::Vanished)) {
+            self.count_interruption()?;
+            self.save();
+            let limit = self.request.wait_drive;
+            self.say(Event::notice(format!("the drive is gone from the bus; waiting up to {} s for it", limit.as_secs())));
+            ended = self.station.await_return(limit).and_then(|()| {
+                self.observer.event(&Event::notice(format!("the drive is back as {}", self.station.name.node)));
+                self.recognise(Doubt::MediumChange)
+            });
+        }
+        ended
     }
 
     fn note_sense(&mut self, extent: Extent, sense: Option<Sense>) {

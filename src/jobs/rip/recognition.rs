@@ -54,19 +54,16 @@ impl Reading<'_> {
         if let Err(refusal) = Layout::decide(&facts) {
             return Ok(Sameness::Other(refusal.to_string()));
         }
-        let enough = match doubt {
-            Doubt::Silence => 1,
-            Doubt::MediumChange => {
-                let area = read_system_area(drive, first_data(&self.disc.layout));
-                let area = area.iter().map(|s| s.as_ref().map(|s| SystemArea::digest(s))).collect();
-                match SystemArea(area).compare(&self.disc.identity.system_area) {
-                    other @ Sameness::Other(_) => return Ok(other),
-                    // Equal system areas alone may be two discs of one series.
-                    sameness if self.samples.is_empty() => return Ok(sameness),
-                    _ => 4,
-                }
-            }
-        };
-        Ok(self.samples.compare(drive, enough))
+        let drive = &mut self.station.drive;
+        if doubt == Doubt::Silence {
+            return Ok(self.samples.compare(drive, 1));
+        }
+        let area = read_system_area(drive, first_data(&self.disc.layout));
+        let area = SystemArea(area.iter().map(|sector| sector.as_ref().map(|sector| SystemArea::digest(sector))).collect());
+        match area.compare(&self.disc.identity.system_area) {
+            other @ Sameness::Other(_) => Ok(other),
+            // Equal system areas may be two discs of one series: what was read is compared as well.
+            sameness => Ok(sameness.and(self.samples.compare(drive, 4))),
+        }
     }
 }
