@@ -1,5 +1,6 @@
 //! What a hostile tester tried: names that mean two files, files that are none of ours, and drives that leave at the wrong moment.
 
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
@@ -447,4 +448,20 @@ fn a_drive_that_vanishes_again_while_its_disc_is_recognised_is_awaited_again() {
     let ran = folder.ends(0, &["emulated:disc.iso,faults=rules", "out.iso"]);
     assert_eq!(ran.to_string().matches("gone from the bus").count(), 2, "{ran}");
     assert!(folder.read("out.iso") == image);
+}
+
+#[test]
+fn what_stays_unread_is_zero_also_when_the_run_was_killed_in_its_end() {
+    let folder = Folder::new();
+    let image = disc(78, SECTORS);
+    folder.write("disc.iso", &image);
+    folder.write("damage", mapfile(&[(700, 5)], '-', SECTORS));
+    folder.ends(3, &["emulated:disc.iso,damage=damage", "out.iso"]);
+    // As a kill leaves it between the last map and the end: no digests yet, and old bytes where nothing could be read.
+    let mut record: Value = serde_json::from_str(&folder.text("out.iso.json")).unwrap();
+    record["digests"] = serde_json::json!({});
+    folder.write("out.iso.json", record.to_string());
+    folder.write("out.iso", &image);
+    folder.ends(3, &["emulated:disc.iso,damage=damage", "out.iso"]);
+    folder.must_hold("out.iso", &image, &[(700, 5)]);
 }

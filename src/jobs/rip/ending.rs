@@ -42,21 +42,20 @@ pub(super) fn end(
         planner.forget(*extent);
         log.read.set(*extent, false);
     }
-    let ended = ended.and(finished.failure.as_ref().map_or(Ok(()), |failure| Err(output_failed(failure))));
+    let mut ended = ended.and(finished.failure.as_ref().map_or(Ok(()), |failure| Err(output_failed(failure))));
     if ended.is_ok() && output.kind() == OutputKind::File {
         run_out = find_run_out(&saving.record, planner.map(), |track| volume_end(output, planner.map(), track));
         leave_out(&run_out, &mut planner, &mut saving.record, observer);
-    }
-    if output.kind() == OutputKind::File {
         // What an earlier program left there must not pass for data.
-        wipe_unread(output, planner.map()).map_err(|error| RipError::Stopped(format!("writing the image: {error}")))?;
+        ended = wipe_unread(output, planner.map()).map_err(|error| output_failed(&Failure::Write(error.to_string())));
     }
     let elapsed = station.clock.now().as_millis() as u64;
     let mut ending = Ending { request, target, output, planner, log: Some(log), saving, tally, elapsed };
-    // After a flush that failed nobody knows what is on the disk: the map saved last is the one to believe.
-    if !matches!(finished.failure, Some(Failure::Flush(_))) {
-        ending.save()?;
+    if let (Err(error), Some(Failure::Flush(_))) = (&ended, &finished.failure) {
+        // Nobody knows what is on the disk now, and the next flush may say that all is well: the map saved last is the one to believe.
+        return Ok(ending.result_of(error, None));
     }
+    ending.save()?;
     match ended {
         Err(error) => Ok(ending.stopped(&error)),
         Ok(()) if ending.planner.left() > 0 => Ok(ending.stopped(&RipError::Stopped(
@@ -128,6 +127,9 @@ fn finish_again(
     if record.disc.sectors > planner.map().len() {
         output.set_sectors(planner.map().len()).map_err(|error| RipError::Stopped(format!("shortening the image: {error}")))?;
     }
+    if !run_was_ended {
+        wipe_unread(&output, planner.map()).map_err(|error| output_failed(&Failure::Write(error.to_string())))?;
+    }
     let head = head(&record.disc);
     let saving = Saving::at(target, head, record);
     let ending = Ending { request, target, output: &output, planner, log: None, saving, tally: Tally::default(), elapsed: 0 };
@@ -185,13 +187,16 @@ impl Ending<'_> {
 
     fn stopped(mut self, error: &RipError) -> JobResult {
         self.close_run(error.status());
-        let saved = self.save();
+        let saved = self.save().err();
+        self.result_of(error, saved)
+    }
+
+    fn result_of(&self, error: &RipError, saving: Option<RipError>) -> JobResult {
         let mut result = summary(self.target, &self.planner, &self.tally, self.elapsed);
         result.status = error.status();
         let anew = "what went into a pipe or a device is not kept: the same command starts anew".to_string();
         let anew = (self.output.kind() != OutputKind::File).then_some(anew);
-        result.reasons =
-            [Some(error.to_string()), anew, saved.err().map(|error| error.to_string())].into_iter().flatten().collect();
+        result.reasons = [Some(error.to_string()), anew, saving.map(|error| error.to_string())].into_iter().flatten().collect();
         result
     }
 
