@@ -1,7 +1,9 @@
-//! Where whole sectors are put and read again.
+//! Where sectors are put and read again.
 
+mod contract;
 mod output;
 mod saved_file;
 
+pub use contract::{Geometry, Medium, Writable, WriteError};
 pub use output::{Output, OutputError, OutputKind};
 pub use saved_file::{save, temporary};

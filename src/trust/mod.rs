@@ -2,6 +2,8 @@
 
 mod checksum;
 mod digests;
+mod ledger;
 
 pub use checksum::{ChecksumError, Expected};
 pub use digests::{Algorithm, Digests, Sums, UnknownAlgorithm};
+pub use ledger::{Ledger, LedgerError};
