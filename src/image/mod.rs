@@ -1,6 +1,7 @@
 //! What the bytes of an image mean. Pure: sectors in, meaning out.
 
 pub mod iso9660;
+pub mod signature;
 pub mod udf;
 
 use crate::mmc::SECTOR;
