@@ -59,18 +59,38 @@ pub struct PhaseChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum PhaseName {
-    /// Reading.
+    /// Reading a disc.
     Reading(Phase),
-    /// Computing digests of what was written.
-    Digest(DigestPhase),
+    /// Moving bytes from one end to the other.
+    Transfer(TransferPhase),
 }
 
-/// The name of the digest phase.
+/// The phases that go through all bytes once, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum DigestPhase {
-    /// The only one.
+pub enum TransferPhase {
+    /// Computing digests of what was written.
     Digest,
+    /// Writing a medium.
+    Write,
+    /// Waiting until it is on the medium itself.
+    Flush,
+    /// Reading a medium, and comparing.
+    Verify,
+    /// Naming what differs, to the sector.
+    Locate,
+    /// Reading a medium once more.
+    Again,
+}
+
+/// What progress counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Sectors of 2048 bytes.
+    Sectors,
+    /// Bytes.
+    Bytes,
 }
 
 /// Where a job stands.
@@ -78,22 +98,32 @@ pub enum DigestPhase {
 pub struct Progress {
     /// What is being done.
     pub phase: PhaseName,
-    /// The sector that the drive is at.
-    pub lba: u32,
-    /// Sectors finished.
-    pub done: u32,
-    /// Sectors of the image.
-    pub total: u32,
-    /// Sectors that failed alone.
-    pub bad: u32,
-    /// Sectors still to be settled.
-    pub left: u32,
+    /// What `done` and `total` count.
+    pub unit: Unit,
+    /// How much is finished: what the device has done, not what a cache has taken.
+    pub done: u64,
+    /// How much there is; `None` while that can't be known.
+    pub total: Option<u64>,
     /// Bytes a second, of the last seconds.
     pub rate: u64,
     /// Milliseconds to the end, where that can be told.
     pub eta: Option<u64>,
     /// Milliseconds since the start.
     pub elapsed: u64,
+    /// More about the reading of a disc.
+    #[serde(flatten)]
+    pub reading: Option<ReadingProgress>,
+}
+
+/// Where the reading of a disc stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReadingProgress {
+    /// The sector that the drive is at.
+    pub lba: u32,
+    /// Sectors that failed alone.
+    pub bad: u32,
+    /// Sectors still to be settled.
+    pub left: u32,
     /// Failed reads by kind.
     pub errors: BTreeMap<Class, u64>,
 }
@@ -148,6 +178,26 @@ pub struct JobResult {
     pub status: Status,
     /// Every reason for it, and what to do now.
     pub reasons: Vec<String>,
+    /// What came of it; `None` when the job ended before it did anything.
+    #[serde(flatten)]
+    pub outcome: Option<Outcome>,
+    /// Digest by algorithm; empty when none was computed.
+    pub digests: BTreeMap<String, String>,
+    /// Milliseconds.
+    pub elapsed: u64,
+}
+
+/// What came of a job.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    /// A disc into an image.
+    Image(ImageOutcome),
+}
+
+/// What came of a disc.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct ImageOutcome {
     /// The image; `None` for stdout.
     pub image: Option<PathBuf>,
     /// Its map.
@@ -164,35 +214,21 @@ pub struct JobResult {
     pub damage: Vec<Damage>,
     /// Every sector was read.
     pub whole: bool,
-    /// Digest by algorithm; empty when none was computed.
-    pub digests: BTreeMap<String, String>,
     /// Reads sent in this run.
     pub commands: u64,
     /// Those of them that failed.
     pub failed_reads: u64,
-    /// Milliseconds.
-    pub elapsed: u64,
 }
 
 impl JobResult {
     /// A job that ended so before it did anything.
     pub fn new(status: Status) -> Self {
-        Self {
-            status,
-            reasons: Vec::new(),
-            image: None,
-            map: None,
-            sectors: 0,
-            good: 0,
-            bad: 0,
-            unread: 0,
-            damage: Vec::new(),
-            whole: false,
-            digests: BTreeMap::new(),
-            commands: 0,
-            failed_reads: 0,
-            elapsed: 0,
-        }
+        Self { status, reasons: Vec::new(), outcome: None, digests: BTreeMap::new(), elapsed: 0 }
+    }
+
+    /// A job that ended so before it did anything, for this reason.
+    pub fn because(status: Status, reason: impl Into<String>) -> Self {
+        Self { reasons: vec![reason.into()], ..Self::new(status) }
     }
 }
 

@@ -1,4 +1,9 @@
 //! Each job's story from top to bottom.
 
-pub mod list;
+pub mod drives;
+mod meter;
+mod question;
 pub mod rip;
+mod worker;
+
+pub use question::{Answer, Ask, Question, Wanted};

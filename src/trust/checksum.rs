@@ -13,6 +13,25 @@ struct Entry {
     name: Option<String>,
 }
 
+/// What a person expects, before the image has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expectation {
+    /// A digest.
+    Digest(Expected),
+    /// A list's text: the image's name picks the line.
+    List(String),
+}
+
+impl Expectation {
+    /// What is expected of the image with this name, without folders.
+    pub fn of(&self, image_name: &str) -> Result<Expected, ChecksumError> {
+        match self {
+            Self::Digest(expected) => Ok(expected.clone()),
+            Self::List(text) => Expected::list(text, image_name),
+        }
+    }
+}
+
 /// Why an expectation makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChecksumError {

@@ -4,6 +4,6 @@ mod checksum;
 mod digests;
 mod ledger;
 
-pub use checksum::{ChecksumError, Expected};
+pub use checksum::{ChecksumError, Expectation, Expected};
 pub use digests::{Algorithm, Digests, Sums, UnknownAlgorithm};
 pub use ledger::{Ledger, LedgerError};

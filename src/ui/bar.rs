@@ -31,8 +31,8 @@ impl Bar {
     pub(super) fn progress(&mut self, progress: &Progress) {
         self.heard = Instant::now();
         self.text = report::progress(progress);
-        self.bar.set_length(u64::from(progress.total));
-        self.bar.set_position(u64::from(progress.done));
+        self.bar.set_length(progress.total.unwrap_or(0));
+        self.bar.set_position(progress.done);
         self.bar.set_message(self.text.clone());
     }
 

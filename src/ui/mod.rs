@@ -5,6 +5,7 @@ mod bar;
 mod escape;
 mod json;
 mod lines;
+pub mod program;
 mod prompt;
 mod report;
 mod screen;

@@ -38,12 +38,12 @@ pub(super) fn time(milliseconds: u64) -> String {
 }
 
 /// A share in percent that is 100 only when all is done.
-pub(super) fn percent(part: u32, whole: u32) -> String {
+pub(super) fn percent(part: u64, whole: u64) -> String {
     if part >= whole {
         return "100 %".into();
     }
     // Cut, not rounded: 99.96 is not 100.0.
-    format!("{:.1} %", (f64::from(part) / f64::from(whole.max(1)) * 1000.0).floor() / 10.0)
+    format!("{:.1} %", (part as f64 / whole.max(1) as f64 * 1000.0).floor() / 10.0)
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 
+use discsmith::event::Outcome;
 use discsmith::event::{Event, Observer};
-use discsmith::jobs::rip::{Answer, ImageOperand, Request, run};
+use discsmith::jobs::Answer;
+use discsmith::jobs::rip::{ImageOperand, Request, run};
 use discsmith::scsi::replay::ReplayPort;
 use discsmith::status::Status;
 use discsmith::sys::Stop;
@@ -90,7 +92,8 @@ fn each_field_that_speaks_against_a_read_is_believed_also_when_the_buffer_is_ful
         let request = request(&folder, &name);
         let result = run(&request, Box::new(port), &mut |_| Answer::Nobody, &mut Nobody, &Stop::default());
         assert_ne!(result.status, Status::Done);
-        assert!(result.good > 0 && result.good < 4000, "{result:?}");
+        let Some(Outcome::Image(image)) = &result.outcome else { panic!("{result:?}") };
+        assert!(image.good > 0 && image.good < 4000, "{result:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use crate::disc::{Damage, Record, Region, RegionClass, cd_data_tracks};
-use crate::event::{DigestPhase, Event, JobResult, Observer, PhaseChange, PhaseName, Progress};
+use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
 use crate::image::{Sector, Volumes};
 use crate::medium::{Output, OutputKind};
 use crate::mmc::{Extent, SECTOR};
@@ -109,7 +109,8 @@ fn finish_again(
         begun.record.as_ref().is_none_or(|record| tells_of(&record.damage, planner.map())) && request.expectation.is_none();
     let run_was_ended = begun.record.as_ref().is_none_or(|record| !record.digests.is_empty());
     if request.dry_run {
-        return Ok(summary(target, &planner, &Tally::default(), 0));
+        let outcome = Some(Outcome::Image(outcome(target, &planner, &Tally::default())));
+        return Ok(JobResult { outcome, ..JobResult::new(Status::Done) });
     }
     if all_known && run_was_ended && record_fits {
         let digests = known.cloned().unwrap_or_default();
@@ -192,12 +193,12 @@ impl Ending<'_> {
     }
 
     fn result_of(&self, error: &RipError, saving: Option<RipError>) -> JobResult {
-        let mut result = summary(self.target, &self.planner, &self.tally, self.elapsed);
-        result.status = error.status();
+        let outcome = outcome(self.target, &self.planner, &self.tally);
         let anew = "what went into a pipe or a device is not kept: the same command starts anew".to_string();
         let anew = (self.output.kind() != OutputKind::File).then_some(anew);
-        result.reasons = [Some(error.to_string()), anew, saving.map(|error| error.to_string())].into_iter().flatten().collect();
-        result
+        let reasons = [Some(error.to_string()), anew, saving.map(|error| error.to_string())].into_iter().flatten().collect();
+        let outcome = Some(Outcome::Image(outcome));
+        JobResult { reasons, outcome, elapsed: self.elapsed, ..JobResult::new(error.status()) }
     }
 
     /// Notes the end of the run in the record. A run that was killed has none.
@@ -288,7 +289,7 @@ fn digest_rest(
         return Ok(BTreeMap::new());
     }
     if hashed.sectors < sectors {
-        observer.event(&Event::Phase(PhaseChange { name: PhaseName::Digest(DigestPhase::Digest), pass: 1 }));
+        observer.event(&Event::Phase(PhaseChange { name: PhaseName::Transfer(TransferPhase::Digest), pass: 1 }));
     }
     let mut buffer = vec![0; LONGEST_COMMAND as usize * SECTOR];
     while hashed.sectors < sectors {
@@ -306,16 +307,14 @@ fn digest_rest(
         hashed.sums.update(bytes);
         hashed.sectors += count;
         observer.event(&Event::Progress(Progress {
-            phase: PhaseName::Digest(DigestPhase::Digest),
-            lba: hashed.sectors,
-            done: hashed.sectors,
-            total: sectors,
-            bad: 0,
-            left: sectors - hashed.sectors,
+            phase: PhaseName::Transfer(TransferPhase::Digest),
+            unit: Unit::Sectors,
+            done: hashed.sectors.into(),
+            total: Some(sectors.into()),
             rate: 0,
             eta: None,
             elapsed: 0,
-            errors: BTreeMap::new(),
+            reading: None,
         }));
     }
     Ok(hashed.sums.finish().into_iter().map(|(algorithm, hex)| (algorithm.name().to_string(), hex)).collect())
@@ -330,7 +329,9 @@ fn judged(
     tally: &Tally,
     elapsed: u64,
 ) -> Result<JobResult, RipError> {
-    let mut result = JobResult { digests, ..summary(target, planner, tally, elapsed) };
+    let outcome = outcome(target, planner, tally);
+    let (bad, sectors) = (outcome.bad, outcome.sectors);
+    let mut result = JobResult { digests, elapsed, outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) };
     if let Some(expected) = expected(request, target)? {
         let computed = result.digests.iter().filter_map(|(name, hex)| Some((name.parse().ok()?, hex.clone()))).collect();
         match expected.compare(&computed) {
@@ -348,11 +349,9 @@ fn judged(
             }
         }
     }
-    if result.bad > 0 {
+    if bad > 0 {
         result.status = result.status.and(Status::Unreadable);
-        result
-            .reasons
-            .push(format!("{} of {} sectors could not be read; they are zero in the image", result.bad, result.sectors));
+        result.reasons.push(format!("{bad} of {sectors} sectors could not be read; they are zero in the image"));
     }
     Ok(result)
 }
@@ -379,9 +378,9 @@ fn why_different(target: &Target, map: &Extents<State>, expected: &Expected) -> 
     matches.then(|| format!("its first {end} sectors, all that the file system claims, do match: the rest is padding (truncate -s {} cuts it off a copy)", at(end)))
 }
 
-fn summary(target: &Target, planner: &Planner, tally: &Tally, elapsed: u64) -> JobResult {
+fn outcome(target: &Target, planner: &Planner, tally: &Tally) -> ImageOutcome {
     let map = planner.map();
-    JobResult {
+    ImageOutcome {
         image: target.image.clone(),
         map: target.map.clone(),
         sectors: map.len(),
@@ -392,7 +391,5 @@ fn summary(target: &Target, planner: &Planner, tally: &Tally, elapsed: u64) -> J
         whole: map.count(State::Finished) == map.len(),
         commands: tally.commands,
         failed_reads: tally.failed,
-        elapsed,
-        ..JobResult::new(Status::Done)
     }
 }

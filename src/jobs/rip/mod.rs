@@ -6,7 +6,6 @@
 mod ending;
 mod error;
 mod look;
-mod meter;
 mod reading;
 mod recognition;
 mod samples;
@@ -16,19 +15,19 @@ mod target;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, SystemTime};
 
 use crate::disc::{Damage, Identity};
-use crate::event::{Event, JobResult, Observer};
+use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome};
 use crate::medium::OutputKind;
 use crate::mmc::{Class, Drive, Extent, Speed};
 use crate::rescue::{Extents, State};
 use crate::scsi::Port;
 use crate::status::Status;
 use crate::sys::{Inhibit, Stop};
-use crate::trust::{Algorithm, Expected};
+use crate::trust::{Algorithm, Expectation, Expected};
 
+use super::{Ask, worker};
 pub use error::RipError;
 use look::Disc;
 pub use look::label_of;
@@ -83,93 +82,24 @@ pub enum ImageOperand {
     Folder(PathBuf),
 }
 
-/// What the image's digest should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expectation {
-    /// A digest.
-    Digest(Expected),
-    /// A list's text: the image's name picks the line.
-    List(String),
-}
-
-/// A question that only a person can answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question(pub String);
-
-/// The answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// Yes.
-    Yes,
-    /// No.
-    No,
-    /// There is nobody to ask.
-    Nobody,
-    /// A question was not to be asked.
-    Unasked,
-}
-
-/// Images the disc, on a thread of its own: this one shows what happens, and hears signals also while a command hangs. The result
-/// tells how it ended, whatever happened.
-pub fn run(
-    request: &Request,
-    port: Box<dyn Port>,
-    ask: &mut (dyn FnMut(&Question) -> Answer + Send),
-    observer: &mut dyn Observer,
-    stop: &Stop,
-) -> JobResult {
-    let (events, heard) = channel();
-    let ended = std::thread::scope(|scope| {
-        let work = move || attempt(request, port, ask, &mut Teller(events), stop);
-        let worker = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, work);
-        let worker = worker.map_err(|error| RipError::Failed(format!("starting a thread: {error}")))?;
-        watch(&heard, observer, stop);
-        worker.join().map_err(|_| RipError::Failed("the reader thread broke down; what was saved before is safe".into()))?
-    });
-    let mut result = ended.unwrap_or_else(|error| failure(&error));
-    result.image = result.image.or_else(|| match &request.image {
-        ImageOperand::Path(path) => Some(path.clone()),
-        _ => None,
-    });
+/// Images the disc. The result tells how it ended, whatever happened.
+pub fn run(request: &Request, port: Box<dyn Port>, ask: &mut Ask<'_>, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
+    let stopping = "stopping after the drive's present command (a second signal ends at once)";
+    let ended = worker::work(stopping, observer, stop, |observer| attempt(request, port, ask, observer, stop));
+    let ended = ended.unwrap_or_else(|error| Err(RipError::Failed(error.to_string())));
+    let mut result = ended.unwrap_or_else(|error| JobResult::because(error.status(), error.to_string()));
+    if let ImageOperand::Path(path) = &request.image {
+        let Outcome::Image(outcome) = result.outcome.get_or_insert_with(|| Outcome::Image(ImageOutcome::default()));
+        outcome.image.get_or_insert_with(|| path.clone());
+    }
     observer.event(&Event::Result(Box::new(result.clone())));
     result
 }
 
-/// Sends what happens to the thread that shows it.
-struct Teller(Sender<Event>);
-
-impl Observer for Teller {
-    fn event(&mut self, event: &Event) {
-        // Nobody listens only when the program is ending.
-        let _ = self.0.send(event.clone());
-    }
-}
-
-/// Shows what happens until the job is done.
-fn watch(heard: &Receiver<Event>, observer: &mut dyn Observer, stop: &Stop) {
-    let mut told = false;
-    loop {
-        match heard.recv_timeout(LOOK_UP) {
-            Ok(event) => observer.event(&event),
-            Err(RecvTimeoutError::Timeout) => observer.idle(),
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-        if stop.status_asked() {
-            observer.standing();
-        }
-        if stop.requested().is_some() && !std::mem::replace(&mut told, true) {
-            observer.event(&Event::notice("stopping after the drive's present command (a second signal ends at once)"));
-        }
-    }
-}
-
-/// How often signals are looked for.
-const LOOK_UP: Duration = Duration::from_millis(100);
-
 fn attempt(
     request: &Request,
     mut port: Box<dyn Port>,
-    ask: &mut dyn FnMut(&Question) -> Answer,
+    ask: &mut Ask<'_>,
     observer: &mut dyn Observer,
     stop: &Stop,
 ) -> Result<JobResult, RipError> {
@@ -276,13 +206,8 @@ fn wanted_digests(request: &Request, target: &Target) -> Result<BTreeSet<Algorit
 fn expected(request: &Request, target: &Target) -> Result<Option<Expected>, RipError> {
     let name =
         target.image.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    match &request.expectation {
-        None => Ok(None),
-        Some(Expectation::Digest(expected)) => Ok(Some(expected.clone())),
-        Some(Expectation::List(text)) => {
-            Expected::list(text, &name).map(Some).map_err(|error| RipError::Usage(format!("the checksum list: {error}")))
-        }
-    }
+    let expected = request.expectation.as_ref().map(|expectation| expectation.of(&name));
+    expected.transpose().map_err(|error| RipError::Usage(format!("the checksum list: {error}")))
 }
 
 /// The time, UTC, RFC 3339.
@@ -313,17 +238,14 @@ fn dry_run(target: &Target, map: &Extents<State>, resumes: bool, observer: &mut 
     let unread = map.len() - good - bad;
     let text = format!("would {verb} {}: {unread} of {} sectors to read; nothing was written", target.name(), map.len());
     observer.event(&Event::notice(text));
-    JobResult {
+    let outcome = ImageOutcome {
         image: target.image.clone(),
         map: target.map.clone(),
         sectors: map.len(),
         good,
         bad,
         unread,
-        ..JobResult::new(Status::Done)
-    }
-}
-
-fn failure(error: &RipError) -> JobResult {
-    JobResult { reasons: vec![error.to_string()], ..JobResult::new(error.status()) }
+        ..ImageOutcome::default()
+    };
+    JobResult { outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) }
 }

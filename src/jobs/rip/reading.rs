@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::disc::{Record, SensedExtent};
-use crate::event::{Event, Observer, PhaseChange, PhaseName, Progress, Trouble};
+use crate::event::{Event, Observer, PhaseChange, PhaseName, Progress, ReadingProgress, Trouble, Unit};
+use crate::jobs::meter::Meter;
 use crate::mmc::{Class, Extent, Interruption, ReadEnd, SECTOR};
 use crate::pipeline::{Failure, Pipeline};
 use crate::rescue::policy::{
@@ -17,7 +18,6 @@ use crate::scsi::{Sense, SenseCode};
 use crate::sys::{Buffer, Stop};
 
 use super::look::Disc;
-use super::meter::Meter;
 use super::recognition::Doubt;
 use super::samples::Samples;
 use super::station::Station;
@@ -346,15 +346,13 @@ impl Reading<'_> {
         let eta = (phase == Phase::Sweep && rate > 0).then(|| u64::from(left) * SECTOR as u64 * 1000 / rate);
         Progress {
             phase: PhaseName::Reading(phase),
-            lba,
-            done,
-            total,
-            bad,
-            left,
+            unit: Unit::Sectors,
+            done: done.into(),
+            total: Some(total.into()),
             rate,
             eta,
             elapsed: now.as_millis() as u64,
-            errors: self.tally.errors.clone(),
+            reading: Some(ReadingProgress { lba, bad, left, errors: self.tally.errors.clone() }),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::disc::{DriveName, Identity, Record, RunRecord, Sameness};
 use crate::event::{Event, Observer};
+use crate::jobs::meter::Meter;
 use crate::medium::{Output, OutputKind};
 use crate::pipeline::{Hashed, Pipeline};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
@@ -14,7 +15,6 @@ use crate::sys::Stop;
 use crate::trust::Sums;
 
 use super::look::Disc;
-use super::meter::Meter;
 use super::reading::{Log, Reading, Saving, Tally};
 use super::samples::Samples;
 use super::station::Station;

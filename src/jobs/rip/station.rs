@@ -11,7 +11,8 @@ use crate::scsi::cdb::Lock;
 use crate::scsi::{Access, Cdb, Clock, Completion, Data, OpenError, Opened, Port, Sense, Transport, TransportError};
 use crate::sys::Stop;
 
-use super::{Answer, Question, Request, RipError};
+use super::{Request, RipError};
+use crate::jobs::{Answer, Ask, Question};
 
 /// How often a drive is asked whether it is ready; drives take 100 ms and more to notice anything.
 const POLL: Duration = Duration::from_millis(250);
@@ -35,7 +36,7 @@ impl Station {
     pub(super) fn open(
         mut port: Box<dyn Port>,
         request: &Request,
-        ask: &mut dyn FnMut(&Question) -> Answer,
+        ask: &mut Ask<'_>,
         observer: &mut dyn Observer,
         stop: &Stop,
     ) -> Result<Self, RipError> {
@@ -231,14 +232,14 @@ impl From<Unready> for RipError {
 }
 
 /// A mounted disc is unmounted only if the person wants it.
-fn permit_unmount(request: &Request, ask: &mut dyn FnMut(&Question) -> Answer, node: &str, points: &str) -> Result<(), RipError> {
+fn permit_unmount(request: &Request, ask: &mut Ask<'_>, node: &str, points: &str) -> Result<(), RipError> {
     if request.unmount {
         return Ok(());
     }
-    let question = Question(format!("The disc in {node} is mounted on {points}. Unmount it and go on?"));
+    let question = Question::permission(format!("The disc in {node} is mounted on {points}. Unmount it and go on?"));
     match ask(&question) {
         Answer::Yes => Ok(()),
-        Answer::No | Answer::Nobody => Err(RipError::Refused(format!(
+        Answer::No | Answer::Choice(_) | Answer::Nobody => Err(RipError::Refused(format!(
             "the disc in {node} is mounted on {points}; unmount it (umount {points}), or let discrip do it (--unmount), or read it as it is (--shared)"
         ))),
         Answer::Unasked => Err(RipError::Usage(format!(

@@ -1,16 +1,17 @@
 //! Events as sentences.
 
-use crate::disc::{Damage, SizeDecision, Track, TrackKind};
-use crate::event::{DiscSummary, Drives, Event, JobResult, PhaseChange, PhaseName, Progress, Trouble};
+mod image;
+
+use crate::disc::{SizeDecision, Track, TrackKind};
+use crate::event::{
+    DiscSummary, Drives, Event, JobResult, Outcome, PhaseChange, PhaseName, Progress, TransferPhase, Trouble, Unit,
+};
 use crate::mmc::Extent;
 use crate::rescue::Phase;
 use crate::status::Status;
 
 use super::escape::Escaped;
-use super::units::{percent, size, span, time};
-
-/// Damage is listed up to this many places; the map has them all.
-const LISTED: usize = 10;
+use super::units::{bytes, percent, size, span, time};
 
 /// One event as the line that everybody sees, if there is one.
 pub(super) fn line(event: &Event) -> Option<String> {
@@ -87,67 +88,62 @@ pub(super) fn phase_name(phase: PhaseName) -> &'static str {
         PhaseName::Reading(Phase::Blocks) => "reading failed parts by ECC block",
         PhaseName::Reading(Phase::Sectors) => "reading failed blocks by sector",
         PhaseName::Reading(Phase::Retry) => "trying failed sectors again",
-        PhaseName::Digest(_) => "computing digests of the image",
+        PhaseName::Transfer(TransferPhase::Digest) => "computing digests of the image",
+        PhaseName::Transfer(TransferPhase::Write) => "writing",
+        PhaseName::Transfer(TransferPhase::Flush) => "flushing: waiting until all of it is on the medium",
+        PhaseName::Transfer(TransferPhase::Verify) => "reading back and comparing",
+        PhaseName::Transfer(TransferPhase::Locate) => "looking for what differs",
+        PhaseName::Transfer(TransferPhase::Again) => "reading once more",
     }
 }
 
 /// Where it stands, on one line; what matters most first, as a terminal may cut it off.
 pub(super) fn progress(progress: &Progress) -> String {
-    let mut parts = vec![percent(progress.done, progress.total)];
-    let errors: Vec<String> = progress.errors.iter().map(|(class, count)| format!("{count} {class}")).collect();
+    let mut parts = vec![match (progress.total, progress.unit) {
+        (Some(total), _) => percent(progress.done, total),
+        (None, Unit::Bytes) => bytes(progress.done),
+        (None, Unit::Sectors) => format!("{} sectors", progress.done),
+    }];
     if let Some(eta) = progress.eta {
         parts.push(format!("{} to go", time(eta)));
     }
-    parts.push(format!("at {}", progress.lba));
-    if !errors.is_empty() {
-        parts.push(format!("failed reads: {}", errors.join(", ")));
-    }
-    if progress.bad > 0 {
-        parts.push(format!("{} bad", progress.bad));
+    if let Some(reading) = &progress.reading {
+        parts.push(format!("at {}", reading.lba));
+        let errors: Vec<String> = reading.errors.iter().map(|(class, count)| format!("{count} {class}")).collect();
+        if !errors.is_empty() {
+            parts.push(format!("failed reads: {}", errors.join(", ")));
+        }
+        if reading.bad > 0 {
+            parts.push(format!("{} bad", reading.bad));
+        }
     }
     if progress.rate > 0 {
-        parts.push(format!("{}/s", super::units::bytes(progress.rate)));
+        parts.push(format!("{}/s", bytes(progress.rate)));
     }
     parts.join(", ")
 }
 
 /// What came of it, for a person.
 pub(super) fn summary(result: &JobResult) -> Vec<String> {
-    let name =
-        result.image.as_ref().map_or_else(|| "standard output".into(), |path| Escaped(&path.display().to_string()).to_string());
-    let mut lines = Vec::new();
-    if result.sectors > 0 && result.commands > 0 {
-        let verb = if result.unread > 0 { "so far" } else { "done  " };
-        let all = if result.whole {
-            "all read".into()
-        } else {
-            format!("{} read ({})", result.good, percent(result.good, result.sectors))
-        };
-        lines.push(format!(
-            "{verb}  {name}: {} sectors ({}), {all}, in {}",
-            result.sectors,
-            size(result.sectors),
-            time(result.elapsed)
-        ));
+    match &result.outcome {
+        Some(Outcome::Image(image)) => image::summary(image, result.elapsed),
+        None => Vec::new(),
     }
-    lines
 }
 
-/// What is missing.
+/// What is missing, or differs.
 pub(super) fn missing(result: &JobResult) -> Vec<String> {
-    let place = |damage: &Damage| {
-        format!("        missing: {} ({}): {}", span(damage.extent), size(damage.extent.count), damage.class.text())
-    };
-    let mut lines: Vec<String> = result.damage.iter().take(LISTED).map(place).collect();
-    if result.damage.len() > LISTED {
-        let map =
-            result.map.as_ref().map_or_else(String::new, |map| format!("; {} has them all", Escaped(&map.display().to_string())));
-        lines.push(format!("        and {} more places{map}", result.damage.len() - LISTED));
+    match &result.outcome {
+        Some(Outcome::Image(image)) => image::missing(image),
+        None => Vec::new(),
     }
-    if result.unread > 0 {
-        lines.push(format!("        not tried to the end: {} sectors", result.unread));
+}
+
+/// What to do about it, if anything helps.
+pub(super) fn advice(result: &JobResult) -> Option<String> {
+    match result.outcome.as_ref()? {
+        Outcome::Image(image) => image::advice(image),
     }
-    lines
 }
 
 /// Why it ended so. The first reason is the one that the status tells of.
@@ -164,31 +160,14 @@ pub(super) fn reasons(result: &JobResult) -> Vec<String> {
     result.reasons.iter().zip(verbs).map(|(reason, verb)| format!("{verb}{}", Escaped(reason))).collect()
 }
 
-/// What to do about missing sectors, if anything helps.
-pub(super) fn advice(result: &JobResult) -> Option<String> {
-    let text = match () {
-        () if result.bad == 0 || result.unread > 0 => return None,
-        () if result.damage.iter().all(|damage| damage.class.is_region()) => {
-            "no drive gives these sectors out in this way: reading them again does not help"
-        }
-        () if result.map.is_none() => "read the disc into a file: then what is missing can be tried again",
-        () => {
-            "clean the disc, try --speed 4, or another drive, and run the command with --retries 1: only what is missing is read again"
-        }
-    };
-    Some(format!("next    {text}"))
-}
-
-/// Digests in the tagged form that `sha256sum -c` reads. A comment says so when the image has holes.
+/// Digests in the tagged form that `sha256sum -c` reads. A comment before them says so when they are not of the whole.
 pub(super) fn digests(result: &JobResult) -> Vec<String> {
-    let name = result.image.as_ref().map_or_else(|| "-".into(), |path| path.display().to_string());
-    // A name with a line break in it would need the escapes of GNU coreutils; it gets ours, which no checker takes for a name.
-    let name = Escaped(&name).to_string();
-    let holes =
-        format!("# {} sectors of {name} could not be read and are zero; these are the digests of the image as it is", result.bad);
+    let (name, comment) = match &result.outcome {
+        Some(Outcome::Image(image)) => (image::name(image), image::holes(image)),
+        None => return Vec::new(),
+    };
     let lines = result.digests.iter().map(|(algorithm, hex)| format!("{} ({name}) = {hex}", algorithm.to_uppercase()));
-    let holes = (!result.whole && !result.digests.is_empty()).then_some(holes);
-    holes.into_iter().chain(lines).collect()
+    comment.filter(|_| !result.digests.is_empty()).into_iter().chain(lines).collect()
 }
 
 /// The drives of this machine.

@@ -1,4 +1,4 @@
-//! How fast it goes, by the drive's clock.
+//! How fast it goes, by the device's clock.
 
 use std::collections::VecDeque;
 use std::time::Duration;

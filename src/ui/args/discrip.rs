@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::jobs::rip::{Expectation, ImageOperand, Request};
+use crate::jobs::rip::{ImageOperand, Request};
 use crate::mmc::Speed;
-use crate::trust::{Algorithm, Expected};
+use crate::trust::Algorithm;
 
-use super::{Prompt, Results, Style, Verbosity};
+use super::{Arguments, Checksum, EMULATED, Show, UsageError};
+use crate::ui::Results;
 
 /// Copies a disc into an image, whole or damaged.
 ///
@@ -65,39 +66,17 @@ pub struct Args {
     /// Digests to compute, of crc32 md5 sha1 sha224 sha256 sha384 sha512
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "sha256,sha1,md5,crc32", value_parser = Algorithm::from_str)]
     digest: Vec<Algorithm>,
-    /// The digest that the image should have, or a list that has it (SHA256SUMS)
-    #[arg(long, value_name = "ALGO:HEX|FILE")]
-    checksum: Option<String>,
-    /// Short for --checksum sha256:HEX
-    #[arg(long, value_name = "HEX", conflicts_with = "checksum")]
-    sha256: Option<String>,
+    #[command(flatten)]
+    checksum: Checksum,
     /// Append each command and its ending to FILE, for a bug report
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// Events and result as JSON lines on stdout
-    #[arg(long)]
-    json: bool,
-    /// How progress is shown
-    #[arg(long, value_enum, default_value_t = Style::Auto)]
-    progress: Style,
-    /// Errors and results alone
-    #[arg(short, long, conflicts_with = "verbose")]
-    quiet: bool,
-    /// The evidence as well
-    #[arg(short, long)]
-    verbose: bool,
-    /// Answer questions with yes
-    #[arg(short, long)]
-    yes: bool,
     /// Look, say what would be done, and write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+    #[command(flatten)]
+    show: Show,
 }
-
-/// A command line that makes no sense; the message says what would.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct UsageError(String);
 
 /// What the operands name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,9 +88,6 @@ pub struct Operands {
     /// The map.
     pub map: Option<PathBuf>,
 }
-
-/// What begins an emulated drive's name.
-pub const EMULATED: &str = "emulated:";
 
 impl Args {
     /// The operands, told apart.
@@ -143,7 +119,9 @@ impl Args {
             ImageOperand::Folder(folder) if !folder.is_dir() => {
                 return usage(&format!("the folder {} does not exist", folder.display()));
             }
-            ImageOperand::Stdout if self.json => return usage("--json and the image both want stdout"),
+            ImageOperand::Stdout if self.show.results() == Results::Json => {
+                return usage("--json and the image both want stdout");
+            }
             _ => {}
         }
         Ok(Operands { drive, image, map })
@@ -165,65 +143,22 @@ impl Args {
             dry_run: self.dry_run,
             commands: self.record.clone(),
             digests: self.digest.clone(),
-            expectation: self.expectation()?,
+            expectation: self.checksum.expectation()?,
             options: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
         })
     }
+}
 
-    fn expectation(&self) -> Result<Option<Expectation>, UsageError> {
-        let digest = |algorithm, hex: &str| {
-            let expected = Expected::digest(algorithm, hex).map_err(|error| UsageError(error.to_string()))?;
-            Ok(Some(Expectation::Digest(expected)))
-        };
-        match (&self.sha256, &self.checksum) {
-            (Some(hex), _) => digest(Algorithm::Sha256, hex),
-            (None, None) => Ok(None),
-            (None, Some(given)) => {
-                let named = given.split_once(':').and_then(|(name, hex)| Some((Algorithm::from_str(name).ok()?, hex)));
-                if let Some((algorithm, hex)) = named.filter(|_| !Path::new(given).exists()) {
-                    return digest(algorithm, hex);
-                }
-                let text = std::fs::read(given).map_err(|error| {
-                    UsageError(format!("--checksum {given}: not ALGO:HEX, and reading it as a list failed: {error}"))
-                })?;
-                let text = String::from_utf8_lossy(&text).into_owned();
-                // The image may still be without a name; whether the list is one shows already.
-                Expected::list(&text, "").map_err(|error| UsageError(format!("--checksum {given}: {error}")))?;
-                Ok(Some(Expectation::List(text)))
-            }
-        }
+impl Arguments for Args {
+    fn show(&self) -> &Show {
+        &self.show
     }
 
-    /// How progress is shown.
-    pub fn style(&self) -> Style {
-        self.progress
-    }
-
-    /// How much is said.
-    pub fn verbosity(&self) -> Verbosity {
-        match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Evidence,
-            _ => Verbosity::Normal,
-        }
-    }
-
-    /// Where results go.
-    pub fn results(&self) -> Results {
+    fn results(&self) -> Results {
         let image_on_stdout = self.operands.get(usize::from(self.operands.len() > 1)).is_some_and(is_stdout);
-        match (self.json, image_on_stdout) {
-            (true, _) => Results::Json,
-            (_, true) => Results::Stderr,
-            _ => Results::Stdout,
-        }
-    }
-
-    /// How questions are answered.
-    pub fn prompt(&self) -> Prompt {
-        match (self.yes, self.json) {
-            (true, _) => Prompt::Yes,
-            (_, true) => Prompt::Never,
-            _ => Prompt::Terminal,
+        match self.show.results() {
+            Results::Stdout if image_on_stdout => Results::Stderr,
+            other => other,
         }
     }
 }

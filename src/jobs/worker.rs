@@ -1,0 +1,67 @@
+//! The thread that works, and the one that shows what happens.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::event::{Event, Observer};
+use crate::sys::Stop;
+
+/// How often signals are looked for.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// Why there is no answer from the worker.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The system has no thread left.
+    #[error("starting a thread: {0}")]
+    Start(#[from] io::Error),
+    /// A bug.
+    #[error("the thread that worked broke down; what was saved before is safe")]
+    Broken,
+}
+
+/// Works on a thread of its own; this one shows what happens, and hears signals also while a command hangs. `stopping` is said when the
+/// first signal comes.
+pub fn work<T: Send>(
+    stopping: &str,
+    observer: &mut dyn Observer,
+    stop: &Stop,
+    job: impl FnOnce(&mut dyn Observer) -> T + Send,
+) -> Result<T, WorkerError> {
+    let (events, heard) = channel();
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().name("worker".into()).spawn_scoped(scope, move || job(&mut Teller(events)))?;
+        watch(&heard, stopping, observer, stop);
+        worker.join().map_err(|_| WorkerError::Broken)
+    })
+}
+
+/// Sends what happens to the thread that shows it.
+struct Teller(Sender<Event>);
+
+impl Observer for Teller {
+    fn event(&mut self, event: &Event) {
+        // Nobody listens only when the program is ending.
+        let _ = self.0.send(event.clone());
+    }
+}
+
+/// Shows what happens until the job is done.
+fn watch(heard: &Receiver<Event>, stopping: &str, observer: &mut dyn Observer, stop: &Stop) {
+    let mut told = false;
+    loop {
+        match heard.recv_timeout(LOOK_UP) {
+            Ok(event) => observer.event(&event),
+            Err(RecvTimeoutError::Timeout) => observer.idle(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if stop.status_asked() {
+            observer.standing();
+        }
+        if stop.requested().is_some() && !std::mem::replace(&mut told, true) {
+            observer.event(&Event::notice(stopping));
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The command lines, as typed; nothing is looked up here but what kind of thing a name is.
+
+mod checksum;
+pub mod discrip;
+mod show;
+
+pub use checksum::Checksum;
+pub use show::Show;
+
+use super::Results;
+
+/// What begins an emulated device's name.
+pub const EMULATED: &str = "emulated:";
+
+/// The command line of a program.
+pub trait Arguments: clap::Parser {
+    /// How it is shown.
+    fn show(&self) -> &Show;
+
+    /// Where results go.
+    fn results(&self) -> Results {
+        self.show().results()
+    }
+}
+
+/// A command line that makes no sense; the message says what would.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);

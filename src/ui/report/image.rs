@@ -1,0 +1,74 @@
+//! What came of a disc, as sentences.
+
+use crate::disc::Damage;
+use crate::event::ImageOutcome;
+use crate::ui::escape::Escaped;
+use crate::ui::units::{percent, size, span, time};
+
+/// Damage is listed up to this many places; the map has them all.
+const LISTED: usize = 10;
+
+pub(super) fn summary(image: &ImageOutcome, elapsed: u64) -> Vec<String> {
+    if image.sectors == 0 || image.commands == 0 {
+        return Vec::new();
+    }
+    let name =
+        image.image.as_ref().map_or_else(|| "standard output".into(), |path| Escaped(&path.display().to_string()).to_string());
+    let verb = if image.unread > 0 { "so far" } else { "done  " };
+    let all = if image.whole {
+        "all read".into()
+    } else {
+        format!("{} read ({})", image.good, percent(image.good.into(), image.sectors.into()))
+    };
+    vec![format!("{verb}  {name}: {} sectors ({}), {all}, in {}", image.sectors, size(image.sectors), time(elapsed))]
+}
+
+/// What is missing.
+pub(super) fn missing(image: &ImageOutcome) -> Vec<String> {
+    let place = |damage: &Damage| {
+        format!("        missing: {} ({}): {}", span(damage.extent), size(damage.extent.count), damage.class.text())
+    };
+    let mut lines: Vec<String> = image.damage.iter().take(LISTED).map(place).collect();
+    if image.damage.len() > LISTED {
+        let map =
+            image.map.as_ref().map_or_else(String::new, |map| format!("; {} has them all", Escaped(&map.display().to_string())));
+        lines.push(format!("        and {} more places{map}", image.damage.len() - LISTED));
+    }
+    if image.unread > 0 {
+        lines.push(format!("        not tried to the end: {} sectors", image.unread));
+    }
+    lines
+}
+
+/// What to do about missing sectors, if anything helps.
+pub(super) fn advice(image: &ImageOutcome) -> Option<String> {
+    let text = match () {
+        () if image.bad == 0 || image.unread > 0 => return None,
+        () if image.damage.iter().all(|damage| damage.class.is_region()) => {
+            "no drive gives these sectors out in this way: reading them again does not help"
+        }
+        () if image.map.is_none() => "read the disc into a file: then what is missing can be tried again",
+        () => {
+            "clean the disc, try --speed 4, or another drive, and run the command with --retries 1: only what is missing is read again"
+        }
+    };
+    Some(format!("next    {text}"))
+}
+
+/// The name that digests stand beside.
+pub(super) fn name(image: &ImageOutcome) -> String {
+    let name = image.image.as_ref().map_or_else(|| "-".into(), |path| path.display().to_string());
+    // A name with a line break in it would need the escapes of GNU coreutils; it gets ours, which no checker takes for a name.
+    Escaped(&name).to_string()
+}
+
+/// The comment above digests of an image with holes.
+pub(super) fn holes(image: &ImageOutcome) -> Option<String> {
+    (!image.whole).then(|| {
+        format!(
+            "# {} sectors of {} could not be read and are zero; these are the digests of the image as it is",
+            image.bad,
+            name(image)
+        )
+    })
+}
