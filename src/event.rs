@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
+use crate::medium::Spans;
 use crate::mmc::Class;
 use crate::rescue::Phase;
 use crate::status::Status;
@@ -32,6 +33,14 @@ pub enum Event {
     Notice(Notice),
     /// The drives of this machine.
     Drives(Drives),
+    /// What is written, or compared with.
+    Source(SourceSummary),
+    /// The medium that is written, or compared.
+    Medium(MediumCard),
+    /// The disks of this machine, and which of them may be written.
+    Targets(Targets),
+    /// One of many images was compared with what is known of it.
+    Checked(Checked),
     /// The end.
     Result(Box<JobResult>),
 }
@@ -171,6 +180,66 @@ pub struct ListedDrive {
     pub disc: String,
 }
 
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceSummary {
+    /// Its name; `-` for stdin.
+    pub image: String,
+    /// How long it is, where that is known.
+    pub bytes: Option<u64>,
+    /// Bytes of it that its map does not call finished.
+    pub holes: u64,
+}
+
+/// Who a medium is, for the person who must recognise it. Names come from the device: escape them before a terminal sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct MediumCard {
+    /// Its node, or its name.
+    pub node: String,
+    /// Vendor and model.
+    pub model: Option<String>,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// Bytes; `None` for a file that does not exist yet.
+    pub bytes: Option<u64>,
+    /// Bytes of a sector.
+    pub sector: u32,
+    /// How it is attached: `USB`, `SD card`, `loop`, `file`, `emulated`, …
+    pub bus: String,
+    /// What is on it, a line each.
+    pub contents: Vec<String>,
+}
+
+/// The answer to `--list` of sticks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Targets {
+    /// Each disk.
+    pub targets: Vec<ListedTarget>,
+}
+
+/// One disk of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListedTarget {
+    /// Which.
+    #[serde(flatten)]
+    pub card: MediumCard,
+    /// May it be written?
+    pub allowed: bool,
+    /// Why not, or what is unusual.
+    pub reasons: Vec<String>,
+}
+
+/// One of many images, compared with what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Its name.
+    pub image: String,
+    /// As if it had been the only one.
+    pub status: Status,
+    /// What was found.
+    pub text: String,
+}
+
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobResult {
@@ -193,6 +262,50 @@ pub struct JobResult {
 pub enum Outcome {
     /// A disc into an image.
     Image(ImageOutcome),
+    /// An image onto a medium.
+    Flash(FlashOutcome),
+    /// A medium compared.
+    Verify(VerifyOutcome),
+}
+
+/// What came of writing an image.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct FlashOutcome {
+    /// The image; `None` for stdin.
+    pub image: Option<PathBuf>,
+    /// The medium.
+    pub medium: String,
+    /// Bytes of the image, as far as they are known.
+    pub bytes: u64,
+    /// Bytes that the medium took.
+    pub written: u64,
+    /// Every byte was read back from the medium, and is the image's.
+    pub verified: bool,
+    /// Bytes of the medium that are not the image's.
+    pub differences: Spans,
+    /// Bytes of the medium that could not be read back.
+    pub unreadable: Spans,
+}
+
+/// What came of comparing a medium.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct VerifyOutcome {
+    /// What it was compared with, if that was an image.
+    pub image: Option<PathBuf>,
+    /// The medium.
+    pub medium: String,
+    /// Bytes that were looked at.
+    pub bytes: u64,
+    /// Every byte that was looked at is as expected.
+    pub identical: bool,
+    /// Bytes of the medium that are not as expected.
+    pub differences: Spans,
+    /// Bytes of the medium that could not be read.
+    pub unreadable: Spans,
+    /// Bytes that were not compared, because the image has a hole there.
+    pub holes: Spans,
+    /// Bytes that came out different when they were read again.
+    pub unsteady: Spans,
 }
 
 /// What came of a disc.

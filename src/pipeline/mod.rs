@@ -1,8 +1,15 @@
-//! Buffers from a fixed pool through stages on their own threads: the reader hands sectors over and reads on, while one thread
-//! writes and another computes digests. Saving the map goes through the same queue, so that a map never knows more than the disk.
+//! Buffers from a fixed pool through stages on their own threads.
+//!
+//! [`Pipeline`] is discrip's: the reader hands sectors over and reads on, while one thread writes and another computes digests. Saving the
+//! map goes through the same queue, so that a map never knows more than the disk. [`stream`] is for images that are read in order: one thread
+//! reads chunks ahead, two compute digests, and the caller's writes or compares.
 
+mod chunks;
+mod digesting;
 mod hasher;
 mod stages;
 
+pub use chunks::{Broken, CHUNK, Chunk, stream};
+pub use digesting::{Digested, Digesting};
 pub use hasher::Hashed;
 pub use stages::{Ended, Failure, Pipeline};

@@ -121,6 +121,8 @@ impl Observer for Screen {
                 lines.iter().flatten().for_each(|line| error_line(line));
                 report::digests(result).iter().for_each(|line| self.result_line(line));
             }
+            Event::Targets(targets) => report::targets(targets).iter().for_each(|line| self.result_line(line)),
+            Event::Checked(checked) => self.result_line(&report::checked(checked)),
             Event::Drives(drives) => report::drives(drives).iter().for_each(|line| self.result_line(line)),
             _ => {}
         }

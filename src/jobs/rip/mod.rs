@@ -89,8 +89,10 @@ pub fn run(request: &Request, port: Box<dyn Port>, ask: &mut Ask<'_>, observer: 
     let ended = ended.unwrap_or_else(|error| Err(RipError::Failed(error.to_string())));
     let mut result = ended.unwrap_or_else(|error| JobResult::because(error.status(), error.to_string()));
     if let ImageOperand::Path(path) = &request.image {
-        let Outcome::Image(outcome) = result.outcome.get_or_insert_with(|| Outcome::Image(ImageOutcome::default()));
-        outcome.image.get_or_insert_with(|| path.clone());
+        let outcome = result.outcome.get_or_insert_with(|| Outcome::Image(ImageOutcome::default()));
+        if let Outcome::Image(outcome) = outcome {
+            outcome.image.get_or_insert_with(|| path.clone());
+        }
     }
     observer.event(&Event::Result(Box::new(result.clone())));
     result

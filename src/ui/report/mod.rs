@@ -1,10 +1,12 @@
 //! Events as sentences.
 
 mod image;
+mod medium;
 
 use crate::disc::{SizeDecision, Track, TrackKind};
 use crate::event::{
-    DiscSummary, Drives, Event, JobResult, Outcome, PhaseChange, PhaseName, Progress, TransferPhase, Trouble, Unit,
+    Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseChange, PhaseName, Progress, Targets, TransferPhase, Trouble,
+    Unit,
 };
 use crate::mmc::Extent;
 use crate::rescue::Phase;
@@ -27,9 +29,10 @@ pub(super) fn line(event: &Event) -> Option<String> {
         }
         Event::Notice(notice) if !notice.is_detail => Escaped(&notice.text).to_string(),
         Event::Phase(phase) => phase_line(*phase),
-        Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) | Event::Drives(_) | Event::Result(_) => {
-            return None;
-        }
+        Event::Source(source) => medium::source(source),
+        Event::Medium(card) => medium::medium(card),
+        Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) => return None,
+        Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Result(_) => return None,
     })
 }
 
@@ -127,6 +130,8 @@ pub(super) fn progress(progress: &Progress) -> String {
 pub(super) fn summary(result: &JobResult) -> Vec<String> {
     match &result.outcome {
         Some(Outcome::Image(image)) => image::summary(image, result.elapsed),
+        Some(Outcome::Flash(flash)) => medium::flashed(flash, result),
+        Some(Outcome::Verify(verify)) => medium::verified(verify, result),
         None => Vec::new(),
     }
 }
@@ -135,6 +140,15 @@ pub(super) fn summary(result: &JobResult) -> Vec<String> {
 pub(super) fn missing(result: &JobResult) -> Vec<String> {
     match &result.outcome {
         Some(Outcome::Image(image)) => image::missing(image),
+        Some(Outcome::Flash(flash)) => {
+            [medium::places("differs", &flash.differences), medium::places("can't be read back", &flash.unreadable)].concat()
+        }
+        Some(Outcome::Verify(verify)) => [
+            medium::places("differs", &verify.differences),
+            medium::places("unreadable", &verify.unreadable),
+            medium::places("other bytes at the second reading", &verify.unsteady),
+        ]
+        .concat(),
         None => Vec::new(),
     }
 }
@@ -143,6 +157,7 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
 pub(super) fn advice(result: &JobResult) -> Option<String> {
     match result.outcome.as_ref()? {
         Outcome::Image(image) => image::advice(image),
+        Outcome::Flash(_) | Outcome::Verify(_) => None,
     }
 }
 
@@ -164,10 +179,22 @@ pub(super) fn reasons(result: &JobResult) -> Vec<String> {
 pub(super) fn digests(result: &JobResult) -> Vec<String> {
     let (name, comment) = match &result.outcome {
         Some(Outcome::Image(image)) => (image::name(image), image::holes(image)),
+        Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_ref(), &flash.medium), medium::read_back(flash)),
+        Some(Outcome::Verify(verify)) => (medium::digest_name(verify.image.as_ref(), &verify.medium), medium::looked_at(verify)),
         None => return Vec::new(),
     };
     let lines = result.digests.iter().map(|(algorithm, hex)| format!("{} ({name}) = {hex}", algorithm.to_uppercase()));
     comment.filter(|_| !result.digests.is_empty()).into_iter().chain(lines).collect()
+}
+
+/// The disks of this machine.
+pub(super) fn targets(targets: &Targets) -> Vec<String> {
+    targets.targets.iter().flat_map(medium::target).collect()
+}
+
+/// One of many images.
+pub(super) fn checked(checked: &Checked) -> String {
+    medium::checked(checked)
 }
 
 /// The drives of this machine.

@@ -1,0 +1,84 @@
+//! Runs of bytes on a medium.
+
+use serde::Serialize;
+
+/// A run of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// The first byte.
+    pub offset: u64,
+    /// How many.
+    pub length: u64,
+}
+
+impl Span {
+    /// The byte after the last one.
+    pub fn end(self) -> u64 {
+        self.offset.saturating_add(self.length)
+    }
+}
+
+/// Runs of bytes in order; those that touch become one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Spans(Vec<Span>);
+
+impl Spans {
+    /// Adds a run that begins at or after the end of the last one.
+    pub fn push(&mut self, offset: u64, length: u64) {
+        match self.0.last_mut() {
+            Some(last) if last.end() == offset => last.length += length,
+            _ if length == 0 => {}
+            _ => self.0.push(Span { offset, length }),
+        }
+    }
+
+    /// Adds each sector of `sector` bytes, the first at byte `offset`, in which `a` and `b` differ. Both are of the same length.
+    pub fn push_differences(&mut self, a: &[u8], b: &[u8], offset: u64, sector: u32) {
+        if a == b {
+            return;
+        }
+        let pairs = a.chunks(sector as usize).zip(b.chunks(sector as usize));
+        let mut at = offset;
+        for (a, b) in pairs {
+            if a != b {
+                self.push(at, a.len() as u64);
+            }
+            at += a.len() as u64;
+        }
+    }
+
+    /// Each run.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Span> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes in all.
+    pub fn bytes(&self) -> u64 {
+        self.0.iter().map(|span| span.length).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_are_named_to_the_sector_and_neighbours_become_one() {
+        let a = vec![0u8; 5 * 512 + 7];
+        let mut b = a.clone();
+        for at in [512, 1535, 2 * 512 + 511, 5 * 512 + 6] {
+            b[at] = 1;
+        }
+        let mut spans = Spans::default();
+        spans.push_differences(&a, &b, 4096, 512);
+        let found: Vec<_> = spans.iter().map(|span| (span.offset, span.length)).collect();
+        assert_eq!(found, [(4096 + 512, 1024), (4096 + 2560, 7)]);
+        assert_eq!(spans.bytes(), 1031);
+    }
+}

@@ -1,0 +1,109 @@
+//! What came of writing a medium, or of comparing one, as sentences.
+
+use std::path::PathBuf;
+
+use crate::event::{Checked, FlashOutcome, JobResult, ListedTarget, MediumCard, SourceSummary, VerifyOutcome};
+use crate::medium::{Span, Spans};
+use crate::status::Status;
+use crate::ui::escape::Escaped;
+use crate::ui::units::{bytes, time};
+
+/// Places are listed up to this many; `--json` has them all.
+const LISTED: usize = 10;
+
+/// `image   debian.iso: 660 MB`
+pub(super) fn source(source: &SourceSummary) -> String {
+    let size = source.bytes.map_or_else(|| "length unknown".into(), bytes);
+    let holes = if source.holes > 0 { format!(", {} of it never read (holes)", bytes(source.holes)) } else { String::new() };
+    format!("image   {}: {size}{holes}", Escaped(&source.image))
+}
+
+/// `stick   /dev/sdb: SanDisk Ultra, 15.5 GB, serial 4C53, USB`
+pub(super) fn medium(card: &MediumCard) -> String {
+    format!("medium  {}: {}", Escaped(&card.node), described(card))
+}
+
+fn described(card: &MediumCard) -> String {
+    let serial = card.serial.as_ref().map(|serial| format!("serial {serial}"));
+    let parts = [card.model.clone(), card.bytes.map(bytes), serial, Some(card.bus.clone())];
+    Escaped(&parts.into_iter().flatten().collect::<Vec<_>>().join(", ")).to_string()
+}
+
+/// One disk of the list.
+pub(super) fn target(target: &ListedTarget) -> Vec<String> {
+    let verdict = if target.allowed { "" } else { "  not " };
+    let head = format!("{verdict}{}  {}", Escaped(&target.card.node), described(&target.card));
+    let contents = target.card.contents.iter().map(|line| format!("        holds {}", Escaped(line)));
+    let reasons = target.reasons.iter().map(|reason| format!("        {}", Escaped(reason)));
+    std::iter::once(head).chain(contents).chain(reasons).collect()
+}
+
+/// One of many images.
+pub(super) fn checked(checked: &Checked) -> String {
+    let verdict = match checked.status {
+        Status::Done => "OK",
+        Status::Different => "DIFFERENT",
+        _ => "NOT CHECKED",
+    };
+    format!("{}: {verdict} ({})", Escaped(&checked.image), Escaped(&checked.text))
+}
+
+pub(super) fn flashed(outcome: &FlashOutcome, result: &JobResult) -> Vec<String> {
+    if result.status != Status::Done || outcome.medium.is_empty() || outcome.written == 0 {
+        return Vec::new();
+    }
+    let proof = if outcome.verified { "written and verified" } else { "written and flushed, NOT verified" };
+    vec![format!("done    {}: {} {proof}, in {}", Escaped(&outcome.medium), bytes(outcome.bytes), time(result.elapsed))]
+}
+
+pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<String> {
+    if !outcome.identical {
+        return Vec::new();
+    }
+    let with = outcome.image.as_ref().map_or_else(|| "what was expected".into(), name_of);
+    let holes = if outcome.holes.is_empty() { String::new() } else { " wherever both could be read".into() };
+    vec![format!(
+        "same    {}: {} equal {with}{holes}, in {}",
+        Escaped(&outcome.medium),
+        bytes(outcome.bytes),
+        time(result.elapsed)
+    )]
+}
+
+/// Places that differ, or could not be read.
+pub(super) fn places(verb: &str, spans: &Spans) -> Vec<String> {
+    let line = |span: Span| format!("        {verb}: {}", place(span));
+    let mut lines: Vec<String> = spans.iter().take(LISTED).map(line).collect();
+    if spans.iter().len() > LISTED {
+        lines.push(format!(
+            "        and {} more places, {} in all (--json names them)",
+            spans.iter().len() - LISTED,
+            bytes(spans.bytes())
+        ));
+    }
+    lines
+}
+
+fn place(span: Span) -> String {
+    format!("bytes {} to {} ({})", span.offset, span.end().saturating_sub(1), bytes(span.length))
+}
+
+/// The comment above digests: what they are of.
+pub(super) fn read_back(outcome: &FlashOutcome) -> Option<String> {
+    outcome.verified.then(|| format!("# the first {} bytes of {}, read back from it", outcome.bytes, Escaped(&outcome.medium)))
+}
+
+/// The same of a medium that was compared.
+pub(super) fn looked_at(outcome: &VerifyOutcome) -> Option<String> {
+    let unreadable = if outcome.unreadable.is_empty() { "" } else { "; what could not be read counts as zeros" };
+    Some(format!("# the first {} bytes of {}{unreadable}", outcome.bytes, Escaped(&outcome.medium)))
+}
+
+/// The name that digests stand beside: the image's, or else the medium's.
+pub(super) fn digest_name(image: Option<&PathBuf>, medium: &str) -> String {
+    image.map_or_else(|| Escaped(medium).to_string(), name_of)
+}
+
+fn name_of(path: &PathBuf) -> String {
+    Escaped(&path.display().to_string()).to_string()
+}
