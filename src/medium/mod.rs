@@ -1,6 +1,7 @@
 //! Where sectors are put and read again.
 
 mod contract;
+pub mod guard;
 mod output;
 mod saved_file;
 mod span;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::sysfs::{names, text};
+use super::serial::{unit_serial, usb_serial};
+use super::sysfs::{by_id, is_number, names, text};
 use super::{DeviceNumber, Sysfs};
 
 /// The smallest page; a buffer may lie in as many pieces.
@@ -60,7 +61,7 @@ impl Sysfs {
             vendor: attribute("vendor"),
             model: attribute("model"),
             revision: attribute("rev"),
-            serial: fs::read(device.join("vpd_pg80")).ok().and_then(|page| unit_serial(&page)).or_else(|| usb_serial(&device)),
+            serial: unit_serial(&device).or_else(|| usb_serial(&device)),
             longest: longest(&block.join("queue")),
             seat: seat(&device),
         })
@@ -85,21 +86,6 @@ impl Found {
     }
 }
 
-/// The unit serial number in VPD page 80h (SPC-4, 7.8.17): four bytes of header, then text.
-fn unit_serial(page: &[u8]) -> Option<String> {
-    let [_, 0x80, high, low, rest @ ..] = page else { return None };
-    let length = usize::from(u16::from_be_bytes([*high, *low])).min(rest.len());
-    let serial = String::from_utf8_lossy(&rest[..length]);
-    let serial = serial.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-    (!serial.is_empty()).then(|| serial.to_owned())
-}
-
-/// The serial number of the USB device that this SCSI device is part of.
-fn usb_serial(device: &Path) -> Option<String> {
-    let usb = device.ancestors().find(|folder| folder.join("idVendor").exists())?;
-    text(&usb.join("serial"))
-}
-
 /// SG_IO takes up to `max_hw_sectors_kb`, whatever `max_sectors_kb` says, in at most `max_segments` pieces.
 fn longest(queue: &Path) -> Option<u64> {
     let number = |name| text(&queue.join(name)).and_then(|text| text.parse::<u64>().ok());
@@ -119,48 +105,17 @@ fn seat(device: &Path) -> PathBuf {
     device.iter().map(|part| steady(&part.to_string_lossy())).collect()
 }
 
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// The first link in `folder` that leads to the node `name`.
-fn by_id(folder: &Path, name: &str) -> Option<PathBuf> {
-    let links = names(folder).into_iter().map(|link| folder.join(link));
-    links.into_iter().find(|link| fs::read_link(link).is_ok_and(|target| target.file_name().is_some_and(|node| node == name)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    use tempfile::TempDir;
+    use crate::sys::machine::Machine;
 
     const USB: &str = "devices/pci0000:00/0000:00:14.0/usb2/2-3/2-3:1.0/host6/target6:0:0/6:0:0:0";
     const SATA: &str = "devices/pci0000:00/0000:00:1f.2/ata3/host2/target2:0:0/2:0:0:0";
 
-    /// A machine's /sys and /dev, as far as drives are concerned.
-    struct Machine(TempDir);
-
     impl Machine {
-        fn new() -> Self {
-            let machine = Self(tempfile::tempdir().unwrap());
-            for folder in ["sys/block", "sys/dev/char", "dev/disk/by-id"] {
-                fs::create_dir_all(machine.0.path().join(folder)).unwrap();
-            }
-            machine
-        }
-
-        fn sysfs(&self) -> Sysfs {
-            Sysfs::at(self.0.path().join("sys"), self.0.path().join("dev"))
-        }
-
-        fn write(&self, path: &str, content: impl AsRef<[u8]>) {
-            let path = self.0.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
-        }
-
         fn plug(&self, device: &str, minor: u32, model: &str) {
             let device = format!("sys/{device}");
             let attributes = [("vendor", "HL-DT-ST"), ("model", model), ("rev", "1.00"), ("type", "5")];
@@ -170,15 +125,15 @@ mod tests {
             self.write(&format!("{device}/block/sr{minor}/dev"), format!("11:{minor}\n"));
             self.write(&format!("{device}/block/sr{minor}/queue/max_hw_sectors_kb"), "1024\n");
             self.write(&format!("{device}/block/sr{minor}/queue/max_segments"), "128\n");
-            let root = self.0.path();
+            let root = self.root();
             let block = root.join(&device).join(format!("block/sr{minor}"));
             symlink(root.join(&device), block.join("device")).unwrap();
             symlink(&block, root.join(format!("sys/block/sr{minor}"))).unwrap();
         }
 
         fn unplug(&self, device: &str, minor: u32) {
-            fs::remove_dir_all(self.0.path().join("sys").join(device)).unwrap();
-            fs::remove_file(self.0.path().join(format!("sys/block/sr{minor}"))).unwrap();
+            fs::remove_dir_all(self.root().join("sys").join(device)).unwrap();
+            fs::remove_file(self.root().join(format!("sys/block/sr{minor}"))).unwrap();
         }
     }
 
@@ -193,12 +148,12 @@ mod tests {
         machine.write(&format!("sys/{SATA}/vpd_pg80"), b"\x05\x80\x00\x08 K1A2B3\0");
         machine.write("sys/devices/pci0000:00/0000:00:14.0/usb2/2-3/idVendor", "152d\n");
         machine.write("sys/devices/pci0000:00/0000:00:14.0/usb2/2-3/serial", "00A1\n");
-        let by_id = machine.0.path().join("dev/disk/by-id");
+        let by_id = machine.root().join("dev/disk/by-id");
         symlink("../../sr10", by_id.join("ata-TEN")).unwrap();
         symlink("../../sr1", by_id.join("usb-HL-DT-ST_BD-RE_00A1-0:0")).unwrap();
 
         let drives = machine.sysfs().drives();
-        let dev = |name: &str| machine.0.path().join("dev").join(name);
+        let dev = |name: &str| machine.root().join("dev").join(name);
         assert_eq!(drives.iter().map(|d| d.node.clone()).collect::<Vec<_>>(), ["sr0", "sr1", "sr10"].map(dev));
         let [sata, usb, ten] = &drives[..] else { panic!("{drives:?}") };
         assert_eq!((&*sata.vendor, &*sata.model, &*sata.revision), ("HL-DT-ST", "DVDRAM GH24NSD1", "1.00"));
@@ -211,7 +166,7 @@ mod tests {
 
     #[test]
     fn without_sysfs_there_are_no_drives() {
-        assert_eq!(Sysfs::at("/nonexistent", "/dev").drives(), []);
+        assert_eq!(Sysfs::at("/nonexistent").drives(), []);
     }
 
     #[test]
@@ -243,20 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn a_serial_page_that_is_cut_short_or_empty_is_survived() {
-        assert_eq!(unit_serial(b"\x05\x80\x00\x40AB"), Some("AB".to_owned()));
-        assert_eq!(unit_serial(b"\x05\x80\x00\x04    "), None);
-        assert_eq!(unit_serial(b"\x05\x80"), None);
-    }
-
-    #[test]
     fn the_type_of_a_generic_node_is_that_of_its_device() {
         let machine = Machine::new();
         machine.plug(SATA, 0, "DVD");
-        let sg = machine.0.path().join("sys").join(SATA).join("scsi_generic/sg4");
+        let sg = machine.root().join("sys").join(SATA).join("scsi_generic/sg4");
         fs::create_dir_all(&sg).unwrap();
         symlink("../..", sg.join("device")).unwrap();
-        symlink(&sg, machine.0.path().join("sys/dev/char/21:4")).unwrap();
+        symlink(&sg, machine.root().join("sys/dev/char/21:4")).unwrap();
         let number = |minor| DeviceNumber { major: 21, minor };
         assert_eq!(machine.sysfs().scsi_type(number(4)), Some(5));
         assert_eq!(machine.sysfs().scsi_type(number(5)), None);

@@ -1,24 +1,29 @@
 //! What the program asks of Linux itself. The only unsafe code is here, and raw file descriptors never leave.
 //!
 //! [`sg`] sends SCSI commands, [`Stop`] hears signals, [`Sysfs`] and [`mounts`] tell which drives there are and what is mounted,
-//! [`holders`] who has a device open, [`Space`] how much an output can take, [`Inhibit`] keeps the machine awake.
+//! [`Topology`] which disks there are and what stands on them, [`holders`] and [`writers`] who has a device open, [`Space`] how much an output can take, [`Inhibit`] keeps the machine awake.
 
 mod buffer;
 mod drives;
 mod holders;
 mod inhibit;
+#[cfg(test)]
+pub(crate) mod machine;
 pub mod mounts;
 mod number;
+mod serial;
 pub mod sg;
 mod signals;
 mod space;
 mod sysfs;
+pub mod topology;
 
 pub use buffer::Buffer;
 pub use drives::Found;
-pub use holders::holders;
+pub use holders::{holders, writers};
 pub use inhibit::Inhibit;
 pub use number::DeviceNumber;
 pub use signals::{Signal, Stop};
 pub use space::{Cause, Ceiling, Space};
 pub use sysfs::Sysfs;
+pub use topology::Topology;

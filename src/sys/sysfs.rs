@@ -1,38 +1,47 @@
-//! Reading /sys. Its root is a parameter, so that a tree captured elsewhere reads as well.
+//! Reading what the kernel says of devices. The root of it all is a parameter, so that a tree captured elsewhere reads as well.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DeviceNumber;
 
-/// Where the kernel describes devices, and where their nodes are.
+/// Where the kernel describes devices, and where their nodes are: a folder that holds `sys`, `proc` and `dev`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sysfs {
     root: PathBuf,
-    nodes: PathBuf,
 }
 
 impl Default for Sysfs {
-    /// This machine: /sys and /dev.
+    /// This machine.
     fn default() -> Self {
-        Self::at("/sys", "/dev")
+        Self::at("/")
     }
 }
 
 impl Sysfs {
-    /// A tree with the layout of /sys at `root`, whose nodes are in `nodes`.
-    pub fn at(root: impl Into<PathBuf>, nodes: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), nodes: nodes.into() }
+    /// The machine whose `sys`, `proc` and `dev` are in the folder `root`.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder that all paths of that machine begin in.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The node that udev gives the device `name`.
     pub(super) fn node(&self, name: &str) -> PathBuf {
-        self.nodes.join(name)
+        self.root.join("dev").join(name)
     }
 
-    /// A path below the root.
+    /// A path below /sys.
     pub(super) fn path(&self, below: &str) -> PathBuf {
-        self.root.join(below)
+        self.root.join("sys").join(below)
+    }
+
+    /// A path below /proc.
+    pub(super) fn proc(&self, below: &str) -> PathBuf {
+        self.root.join("proc").join(below)
     }
 
     /// SCSI device type of the `/dev/sgN` with this number; 5 is optical. `None` when there is no such device.
@@ -56,4 +65,20 @@ pub(super) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     names
+}
+
+/// True for `prefix` with a number behind it: `sr0`, not `sr` or `srx`.
+pub(super) fn is_numbered(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(is_number)
+}
+
+/// True for digits only, at least one.
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The first link in `folder` that leads to the node `name`.
+pub(super) fn by_id(folder: &Path, name: &str) -> Option<PathBuf> {
+    let links = names(folder).into_iter().map(|link| folder.join(link));
+    links.into_iter().find(|link| fs::read_link(link).is_ok_and(|target| target.file_name().is_some_and(|node| node == name)))
 }
