@@ -1,12 +1,18 @@
 //! Where sectors are put and read again.
 
+mod around;
+mod block_device;
 mod contract;
 pub mod guard;
 mod output;
+mod regular_file;
 mod saved_file;
 mod span;
 
+pub use around::read_around;
+pub use block_device::{BlockDevice, Claim, DiskError};
 pub use contract::{Geometry, Medium, Writable, WriteError};
 pub use output::{Output, OutputError, OutputKind};
+pub use regular_file::{Existing, RegularFile};
 pub use saved_file::{save, temporary};
 pub use span::{Span, Spans};

@@ -4,6 +4,7 @@
 //! [`Topology`] which disks there are and what stands on them, [`holders`] and [`writers`] who has a device open, [`Space`] how much an output can take, [`Inhibit`] keeps the machine awake.
 
 mod buffer;
+pub mod disk;
 mod drives;
 mod holders;
 mod inhibit;

@@ -1,0 +1,157 @@
+//! A disk of this machine, past the page cache.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::sys::{DeviceNumber, disk};
+
+use super::{Geometry, Medium, Writable};
+
+/// udev and others that look at a disk hold its lock for a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// An open disk. One descriptor, from before the first byte until the last was read back.
+#[derive(Debug)]
+pub struct BlockDevice {
+    file: File,
+    geometry: Geometry,
+    sequence: Option<u64>,
+}
+
+/// How much of a disk is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Reading, beside whoever else uses it.
+    Shared,
+    /// Reading, and nobody else may hold it: neither a mount nor a volume.
+    ExclusiveToRead,
+    /// Writing, and nobody else may hold it. Locked (flock), so that udev does not look at it meanwhile.
+    ExclusiveToWrite,
+}
+
+/// Why a disk can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// Another disk answers to the name now, or the node is none of a disk.
+    #[error("another disk is there now")]
+    Changed,
+    /// Something holds it: a mount, a volume, another program.
+    #[error("it is in use")]
+    Busy,
+    /// It can't be written.
+    #[error("it is write-protected")]
+    ReadOnly,
+    /// The person may not.
+    #[error("permission denied")]
+    Denied,
+    /// Anything else.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+impl BlockDevice {
+    /// Opens the disk with this number, at a node that should lead to it.
+    ///
+    /// # Errors
+    /// Each says why it is not open; nothing was written then.
+    pub fn open(node: &Path, number: DeviceNumber, claim: Claim) -> Result<Self, DiskError> {
+        let exclusive = if claim == Claim::Shared { 0 } else { libc::O_EXCL };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(claim == Claim::ExclusiveToWrite)
+            .custom_flags(libc::O_DIRECT | exclusive)
+            .open(node)
+            .map_err(refused)?;
+        let facts = file.metadata()?;
+        if !facts.file_type().is_block_device() || DeviceNumber::from(facts.rdev()) != number {
+            return Err(DiskError::Changed);
+        }
+        if claim == Claim::ExclusiveToWrite {
+            lock(&file)?;
+            if disk::is_read_only(&file)? {
+                return Err(DiskError::ReadOnly);
+            }
+        }
+        let geometry = Geometry { bytes: disk::size(&file)?, sector: disk::sector(&file)? };
+        let sequence = disk::sequence(&file);
+        Ok(Self { file, geometry, sequence })
+    }
+
+    /// The number that changes with the disk, and with the card in a reader. `None` before Linux 5.15.
+    pub fn sequence(&self) -> Option<u64> {
+        self.sequence
+    }
+
+    /// True while the same medium is still there, as large as it was.
+    pub fn is_unchanged(&self) -> bool {
+        disk::size(&self.file).is_ok_and(|bytes| bytes == self.geometry.bytes) && disk::sequence(&self.file) == self.sequence
+    }
+
+    /// Shows the kernel the new partition table.
+    ///
+    /// # Errors
+    /// Those of BLKRRPART: EINVAL for a disk that has no partitions.
+    pub fn reread_partitions(&self) -> io::Result<()> {
+        disk::reread_partitions(&self.file)
+    }
+
+    /// The descriptor, for commands to the device.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// What an error means: once the disk is gone the kernel says ENOSPC, EIO or ENXIO, and its size is 0.
+    fn meaning(&self, error: io::Error) -> io::Error {
+        let is_gone = matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO | libc::ESHUTDOWN | libc::ENOMEDIUM));
+        if is_gone || !self.is_unchanged() { io::Error::from_raw_os_error(libc::ENODEV) } else { error }
+    }
+}
+
+fn lock(file: &File) -> Result<(), DiskError> {
+    let begin = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if begin.elapsed() < LOCK_WAIT => sleep(LOCK_POLL),
+            Err(TryLockError::WouldBlock) => return Err(DiskError::Busy),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+    }
+}
+
+fn refused(error: io::Error) -> DiskError {
+    match error.raw_os_error() {
+        Some(libc::EBUSY) => DiskError::Busy,
+        Some(libc::EROFS) => DiskError::ReadOnly,
+        Some(libc::EACCES | libc::EPERM) => DiskError::Denied,
+        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV | libc::ENOMEDIUM) => DiskError::Changed,
+        _ => DiskError::System(error),
+    }
+}
+
+impl Medium for BlockDevice {
+    fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    fn read_some(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset).map_err(|error| self.meaning(error))
+    }
+}
+
+impl Writable for BlockDevice {
+    fn write_some(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
+        self.file.write_at(buffer, offset).map_err(|error| self.meaning(error))
+    }
+
+    fn settle(&self) -> io::Result<()> {
+        // A disk that is gone has nothing left to flush, and the kernel then says that all is well.
+        self.file.sync_all().map_err(|error| self.meaning(error))?;
+        if self.is_unchanged() { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ENODEV)) }
+    }
+}

@@ -1,0 +1,124 @@
+//! A regular file as a medium: read and written through its file system.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
+use super::{Geometry, Medium, Writable};
+
+/// A file. Any offset and length will do.
+#[derive(Debug)]
+pub struct RegularFile {
+    file: File,
+    /// It is being written, and grows.
+    grows: bool,
+}
+
+/// What becomes of what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Nothing may be there.
+    Refuse,
+    /// It is cut to nothing.
+    Replace,
+}
+
+impl RegularFile {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// Those of open(2), and `InvalidInput` for what is no regular file.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        // O_NONBLOCK: a pipe without a writer must not hold the program here.
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        Ok(Self { file, grows: false })
+    }
+
+    /// Opens a file for writing, and locks it. An existing one is emptied only once the lock is held.
+    ///
+    /// # Errors
+    /// Those of open(2) and flock(2): `WouldBlock` when another program works on it, `InvalidInput` for what is no regular file.
+    pub fn create(path: &Path, existing: Existing) -> io::Result<Self> {
+        let mut options = File::options();
+        options.read(true).write(true).custom_flags(libc::O_NONBLOCK);
+        match existing {
+            Existing::Refuse => options.create_new(true),
+            Existing::Replace => options.create(false),
+        };
+        let file = options.open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        match file.try_lock() {
+            // File systems without locks exist (some network ones); their users know.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            other => other?,
+        }
+        file.set_len(0)?;
+        Ok(Self { file, grows: true })
+    }
+
+    /// The file itself.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Medium for RegularFile {
+    fn geometry(&self) -> Geometry {
+        let length = || self.file.metadata().map_or(0, |meta| meta.len());
+        Geometry { bytes: if self.grows { u64::MAX } else { length() }, sector: 1 }
+    }
+
+    fn read_some(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+}
+
+impl Writable for RegularFile {
+    fn write_some(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
+        self.file.write_at(buffer, offset)
+    }
+
+    /// The pages are on the disk then, and are given up, so that the next read comes from the disk where the file system lets it.
+    fn settle(&self) -> io::Result<()> {
+        self.file.sync_all()?;
+        // Only a hint, and some file systems know none.
+        let _ = posix_fadvise(self.file.as_fd(), 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_in_use_or_in_the_way_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.img");
+        std::fs::write(&path, b"old").unwrap();
+        assert_eq!(RegularFile::create(&path, Existing::Refuse).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        let other = File::open(&path).unwrap();
+        other.lock().unwrap();
+        assert_eq!(RegularFile::create(&path, Existing::Replace).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        drop(other);
+        let file = RegularFile::create(&path, Existing::Replace).unwrap();
+        file.write_at(b"new bytes", 3).unwrap();
+        file.settle().unwrap();
+        let mut back = [0xee; 9];
+        file.read_at(&mut back, 3).unwrap();
+        assert_eq!(&back, b"new bytes");
+        assert_eq!(file.read_at(&mut back, 4).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert!(RegularFile::open(folder.path()).is_err());
+        assert_eq!(RegularFile::open(&path).unwrap().geometry(), Geometry { bytes: 12, sector: 1 });
+    }
+}
