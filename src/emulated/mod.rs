@@ -24,6 +24,7 @@ mod dice;
 mod disc;
 mod drive;
 mod faults;
+mod grammar;
 mod layout;
 mod operand;
 mod port;
@@ -35,6 +36,7 @@ mod unit;
 #[cfg(test)]
 mod tests;
 
+pub use grammar::GrammarError;
 pub use operand::OperandError;
 
 use crate::scsi::Port;
