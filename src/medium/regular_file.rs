@@ -64,11 +64,6 @@ impl RegularFile {
         file.set_len(0)?;
         Ok(Self { file, grows: true })
     }
-
-    /// The file itself.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
 }
 
 impl Medium for RegularFile {
