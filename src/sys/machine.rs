@@ -45,4 +45,87 @@ impl Machine {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(target, path).unwrap();
     }
+
+    /// A whole disk whose device is the folder `device` below /sys. `number` is `8:0`, `size` in units of 512 bytes.
+    pub(crate) fn disk(&self, device: &str, name: &str, number: &str, size: u64) {
+        self.write(&format!("sys/{device}/type"), "0\n");
+        self.block(&format!("{device}/block/{name}"), name, number, size);
+        self.link(&format!("sys/{device}/block/{name}/device"), "../..");
+    }
+
+    /// A device of the kernel's own making.
+    pub(crate) fn made(&self, name: &str, number: &str, size: u64) {
+        self.block(&format!("devices/virtual/block/{name}"), name, number, size);
+    }
+
+    /// A partition that begins at `start`, in units of 512 bytes.
+    pub(crate) fn partition(&self, disk: &str, name: &str, number: &str, start: u64, size: u64) {
+        let folder = self.folder(disk);
+        self.block(&format!("{folder}/{name}"), name, number, size);
+        self.write(&format!("sys/{folder}/{name}/partition"), "1\n");
+        self.write(&format!("sys/{folder}/{name}/start"), format!("{start}\n"));
+    }
+
+    /// A volume of the device mapper.
+    pub(crate) fn mapper(&self, minor: u64, name: &str, uuid: &str, below: &[&str]) {
+        let block = format!("dm-{minor}");
+        self.made(&block, &format!("253:{minor}"), 1 << 20);
+        self.attribute(&block, "dm/name", &format!("{name}\n"));
+        self.attribute(&block, "dm/uuid", &format!("{uuid}\n"));
+        below.iter().for_each(|below| self.stack(below, &block));
+    }
+
+    /// A loop device made of a file.
+    pub(crate) fn loop_device(&self, minor: u64, backing: &str) {
+        self.made(&format!("loop{minor}"), &format!("7:{minor}"), 1 << 20);
+        self.attribute(&format!("loop{minor}"), "loop/backing_file", &format!("{backing}\n"));
+    }
+
+    /// Makes `above` a holder of `below`.
+    pub(crate) fn stack(&self, below: &str, above: &str) {
+        let class = self.root().join("sys/class/block");
+        self.link(&format!("sys/{}/holders/{above}", self.folder(below)), class.join(above));
+        self.link(&format!("sys/{}/slaves/{below}", self.folder(above)), class.join(below));
+    }
+
+    /// Changes an attribute of a block device.
+    pub(crate) fn attribute(&self, block: &str, name: &str, value: &str) {
+        self.write(&format!("sys/{}/{name}", self.folder(block)), value);
+    }
+
+    /// Adds a line to the table of mounts: `8:1 / /media/stick vfat /dev/sda1 rw` (number, root, point, type, source, options).
+    pub(crate) fn mount(&self, line: &str) {
+        let [number, root, point, fs_type, source, options] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        self.append(
+            "proc/self/mountinfo",
+            &format!("30 1 {number} {root} {point} rw,relatime shared:1 - {fs_type} {source} {options}\n"),
+        );
+    }
+
+    /// Adds a line to the table of swaps.
+    pub(crate) fn swap(&self, path: &str) {
+        if !self.root().join("proc/swaps").exists() {
+            self.write("proc/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+        }
+        self.append("proc/swaps", &format!("{path}                               partition\t8388604\t0\t-2\n"));
+    }
+
+    fn append(&self, path: &str, line: &str) {
+        let table = fs::read_to_string(self.root().join(path)).unwrap();
+        self.write(path, table + line);
+    }
+
+    fn block(&self, folder: &str, name: &str, number: &str, size: u64) {
+        let size = format!("{size}\n");
+        for (attribute, value) in [("dev", &*format!("{number}\n")), ("size", &size), ("ro", "0\n"), ("removable", "0\n")] {
+            self.write(&format!("sys/{folder}/{attribute}"), value);
+        }
+        self.link(&format!("sys/class/block/{name}"), Path::new("../..").join(folder));
+    }
+
+    /// The folder of a block device, below /sys.
+    fn folder(&self, block: &str) -> String {
+        let link = fs::read_link(self.root().join("sys/class/block").join(block)).unwrap();
+        link.strip_prefix("../..").unwrap().to_str().unwrap().to_owned()
+    }
 }
