@@ -1,6 +1,8 @@
 //! A machine's /sys, /proc and /dev in a temporary folder, for tests.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -19,6 +21,25 @@ impl Machine {
             fs::create_dir_all(machine.root().join(folder)).unwrap();
         }
         machine.write("proc/self/mountinfo", "");
+        machine
+    }
+
+    /// A machine captured elsewhere: `PATH = CONTENT` or `PATH -> LINK` on each line, paths below `/`, with C's escapes `\n` `\t` `\0`
+    /// `\\` `\xHH` and three octal digits. Lines that are empty or begin with `#` say nothing.
+    pub(crate) fn captured(tree: &str) -> Self {
+        let machine = Self(tempfile::tempdir().unwrap());
+        for line in tree.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+            // An empty file's line may have lost the blank at its end.
+            let line = if line.ends_with(" =") { format!("{line} ") } else { line.to_owned() };
+            let sign = [" = ", " -> "].into_iter().filter_map(|sign| Some((line.find(sign)?, sign))).min();
+            let (at, sign) = sign.unwrap_or_else(|| panic!("neither content nor link: {line}"));
+            let path = String::from_utf8(unescape(&line[..at])).unwrap();
+            let content = unescape(&line[at + sign.len()..]);
+            match sign {
+                " = " => machine.write(&path, content),
+                _ => machine.link(&path, OsStr::from_bytes(&content)),
+            }
+        }
         machine
     }
 
@@ -128,4 +149,39 @@ impl Machine {
         let link = fs::read_link(self.root().join("sys/class/block").join(block)).unwrap();
         link.strip_prefix("../..").unwrap().to_str().unwrap().to_owned()
     }
+}
+
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let (byte, used) = match (first, after) {
+            (b'\\', [b'n', ..]) => (b'\n', 1),
+            (b'\\', [b't', ..]) => (b'\t', 1),
+            (b'\\', [b'r', ..]) => (b'\r', 1),
+            (b'\\', [b'\\', ..]) => (b'\\', 1),
+            (b'\\', [b'x', high, low, ..]) => (number(&[*high, *low], 16), 3),
+            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..]) => (number(&[*a, *b, *c], 8), 3),
+            (b'\\', [b'0', ..]) => (0, 1),
+            (b'\\', _) => panic!("unknown escape: {text}"),
+            _ => (*first, 0),
+        };
+        bytes.push(byte);
+        rest = &rest[used..];
+    }
+    bytes
+}
+
+fn number(digits: &[u8], radix: u32) -> u8 {
+    u8::from_str_radix(str::from_utf8(digits).unwrap(), radix).unwrap()
+}
+
+#[test]
+fn a_captured_tree_is_expanded() {
+    let tree = "# a comment\n\nsys/a/b = one\\ntwo\\\\\\x00\\377\nsys/empty =\nsys/link -> ../a = b\nsys/c = x -> y\\n\n";
+    let machine = Machine::captured(tree);
+    let read = |path: &str| fs::read(machine.root().join(path)).unwrap();
+    assert_eq!((read("sys/a/b"), read("sys/empty"), read("sys/c")), (b"one\ntwo\\\0\xff".to_vec(), vec![], b"x -> y\n".to_vec()));
+    assert_eq!(fs::read_link(machine.root().join("sys/link")).unwrap(), Path::new("../a = b"));
 }

@@ -158,10 +158,10 @@ fn in_use(candidate: &Candidate<'_>) -> Option<Objection> {
     let others = apart_from_system(&uses);
     let is_plain = |found: &&&Use| matches!(found.standing, Standing::Partition(_) | Standing::Mount(_));
     let mut seen: Vec<String> = others.iter().filter(|found| !is_plain(found)).map(ToString::to_string).collect();
+    // From below to above, so that the last to be closed comes first; a group of volumes once, below all that lies on one of them.
     let mut commands: Vec<String> = Vec::new();
     if !seen.is_empty() {
-        // What lies highest is closed first; so are plain mounts, once what lies on their files is.
-        commands.extend(others.iter().rev().filter_map(|found| command(topology, &found.standing)));
+        commands.extend(others.iter().filter_map(|found| command(topology, &found.standing)));
     }
     for twin in twins(candidate) {
         seen.push(format!("{} is made of the same file", twin.name));
@@ -172,9 +172,11 @@ fn in_use(candidate: &Candidate<'_>) -> Option<Objection> {
         seen.push(format!("imported ZFS pool {pool}"));
         commands.push(format!("zpool export {pool}"));
     }
-    let way = match once_each(commands.into_iter()).join(", then ") {
-        commands if commands.is_empty() => "unmount what lies on it, also in containers".to_owned(),
-        commands => format!("close what lies on it first ({commands})"),
+    let mut commands = once_each(commands.into_iter());
+    commands.reverse();
+    let way = match &commands[..] {
+        [] => "unmount what lies on it, also in containers".to_owned(),
+        _ => format!("close what lies on it first ({})", commands.join(", then ")),
     };
     (!seen.is_empty()).then(|| never(seen.join("; "), format!("{} is in use; {way}", block.node.display())))
 }
