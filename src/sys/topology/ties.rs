@@ -1,6 +1,7 @@
 //! What lies directly on what.
 
 use std::ffi::{OsStr, OsString};
+use std::mem;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -80,6 +81,8 @@ impl Topology {
 
     /// A node is its device; any other path lies on the mount that covers it.
     fn at_path(&self, path: &Path) -> Option<Thing> {
+        // The kernel says so of a file that has lost its name, also of a node that udev made anew.
+        let path = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map_or(path, Path::new);
         let node = self.at_node(path).map(|block| Thing::Block(block.number));
         node.or_else(|| self.covering(path).map(Thing::Mount))
     }
@@ -154,19 +157,15 @@ fn is_layer(option: &OsStr) -> bool {
 
 /// Splits at colons; a backslash takes the meaning from what follows.
 fn split(list: &OsStr) -> impl Iterator<Item = PathBuf> {
-    let mut parts = vec![Vec::new()];
+    let (mut parts, mut part) = (Vec::new(), Vec::new());
     let mut bytes = list.as_bytes().iter();
     while let Some(byte) = bytes.next() {
         match byte {
-            b':' => parts.push(Vec::new()),
-            b'\\' => last(&mut parts).extend(bytes.next()),
-            _ => last(&mut parts).push(*byte),
+            b':' => parts.push(mem::take(&mut part)),
+            b'\\' => part.extend(bytes.next()),
+            _ => part.push(*byte),
         }
     }
+    parts.push(part);
     parts.into_iter().filter(|part| !part.is_empty()).map(|part| OsString::from_vec(part).into())
-}
-
-fn last(parts: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
-    let place = parts.len() - 1;
-    &mut parts[place]
 }
