@@ -9,11 +9,10 @@ pub type Read<'a> = &'a mut dyn FnMut(u64, usize) -> Option<Vec<u8>>;
 /// Bytes of a page, unless sectors are larger: what headers lie in, mostly alone.
 const PAGE: u32 = 4096;
 
-/// Bytes of one read, at most: one command for nearly every USB bridge (120 KiB is the smallest limit the kernel sets for them,
-/// drivers/usb/storage/scsiglue.c).
+/// Bytes of one read, at most: what readers are promised.
 const AT_ONCE: u64 = 64 * 1024;
 
-/// Reads, at most, whatever the bytes say. A medium with everything on it that is known here costs about 60.
+/// Reads, at most, whatever the bytes say. Real media need about 10, with UDF 20, and one for each logical partition.
 const READS: u32 = 160;
 
 /// Reads that failed, at most: each can take a drive half a minute, and a person waits.

@@ -56,7 +56,7 @@ const ISO: u64 = 16 * 2048;
 /// first sector on. `read` is asked as by [`super::signature::find`].
 pub fn read(size: u64, sector: u32, read: Read) -> Option<Table> {
     let mut pages = Pages::new(size, sector, read)?;
-    let mbr = if boot::find(&mut pages).is_some() { None } else { Mbr::read(&mut pages) };
+    let mbr = if boot::find(&mut pages).is_some() { None } else { Mbr::read(&mut pages).filter(|mbr| !mbr.is_empty()) };
     // Hybrid images carry a GPT for some firmware, and an MBR without a protective entry for the rest, Linux among it.
     let believed = mbr.is_none_or(|mbr| mbr.is_protective() || !mbr.has_partitions());
     let gpt = if believed { gpt(&mut pages, sector) } else { None };

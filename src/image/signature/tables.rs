@@ -24,7 +24,9 @@ pub fn find(pages: &mut Pages, boots: bool, found: &mut Vec<Signature>) {
         found.extend([last, told].into_iter().flatten().map(|lba| table(Kind::GptBackup, lba * bytes)));
     }
     let gpt = found.len() > before;
-    if !boots && Mbr::read(pages).is_some_and(|mbr| mbr.has_partitions() || !gpt) {
+    // Boot code alone ends in 55 AA, too, and a protective entry is part of the GPT where there is one.
+    let is_table = |mbr: Mbr| mbr.has_partitions() || (!mbr.is_empty() && !gpt);
+    if !boots && Mbr::read(pages).is_some_and(is_table) {
         found.push(table(Kind::Mbr, 510));
     }
     // Block 0 says how long blocks are, and the first entry of the map lies in block 1; hybrid images write nonsense there (libisofs,

@@ -98,7 +98,7 @@ fn headers_made_by_hand_are_named() {
     };
     let size = 4 * MIB + 5 * 4096 + 512;
     let md_end = 4 * MIB + 3 * 4096;
-    let old_md = |bytes: [u8; 12]| (4 * MIB - 0x1_0000, bytes.to_vec());
+    let old_md = 4 * MIB - 0x1_0000;
     let lvm = [b"LABELONE".as_slice(), &[1, 0, 0, 0, 0, 0, 0, 0], &[9; 8], b"LVM2 001"].concat();
     let bcache = [&8u64.to_le_bytes()[..], &[1; 8], &hex("c68573f64e1a45ca8265f57f48ba6d81"), &[5; 32], b"cached\0"].concat();
     let bcachefs = [&[3; 24][..], &hex("c68573f666ce90a9d96a60cf803df7ef"), &[5; 32], b"many\0"].concat();
@@ -106,24 +106,14 @@ fn headers_made_by_hand_are_named() {
     let mut to_go = [b"\xEB\x58\x90MSWIN4.1".as_slice(), &[0; 501]].concat();
     to_go[424..440].copy_from_slice(&hex("3bd66749292ed84a8399f6a339e3d001"));
     to_go[510..512].copy_from_slice(&[0x55, 0xAA]);
-    let rows: [(usize, Vec<u8>, Kind, u64, Option<&str>); 17] = [
+    /// Where a header is put, the header, and what is to be found where.
+    type Row<'a> = (usize, Vec<u8>, Kind, u64, Option<&'a str>);
+    let rows: [Row; 17] = [
         (0, md(0), Kind::Md, 0, Some("host:data")),
         (4096, md(4096), Kind::Md, 4096, Some("host:data")),
         (md_end, md(md_end as u64), Kind::Md, md_end as u64, Some("host:data")),
-        (
-            old_md([0xFC, 0x4E, 0x2B, 0xA9, 0, 0, 0, 0, 90, 0, 0, 0]).0,
-            old_md([0xFC, 0x4E, 0x2B, 0xA9, 0, 0, 0, 0, 90, 0, 0, 0]).1,
-            Kind::Md,
-            0x3F_0000,
-            None,
-        ),
-        (
-            old_md([0xA9, 0x2B, 0x4E, 0xFC, 0, 0, 0, 0, 0, 0, 0, 90]).0,
-            old_md([0xA9, 0x2B, 0x4E, 0xFC, 0, 0, 0, 0, 0, 0, 0, 90]).1,
-            Kind::Md,
-            0x3F_0000,
-            None,
-        ),
+        (old_md, vec![0xFC, 0x4E, 0x2B, 0xA9, 0, 0, 0, 0, 90, 0, 0, 0], Kind::Md, 0x3F_0000, None),
+        (old_md, vec![0xA9, 0x2B, 0x4E, 0xFC, 0, 0, 0, 0, 0, 0, 0, 90], Kind::Md, 0x3F_0000, None),
         (512, lvm, Kind::Lvm, 512, None),
         (4096 + 8, bcache, Kind::Bcache, 4120, Some("cached")),
         (4096, bcachefs.clone(), Kind::Bcachefs, 4120, Some("many")),
@@ -219,6 +209,12 @@ fn not_everything_that_ends_in_55_aa_is_a_table() {
     let mut code = vec![0x90; 512];
     code[510..].copy_from_slice(&[0x55, 0xAA]);
     assert_eq!(found(&mut Medium::with(MIB, &[(0, &code)])), []);
+    code[446..510].fill(0);
+    assert_eq!(found(&mut Medium::with(MIB, &[(0, &code)])), []);
+    // A protective entry whose GPT is gone is all there is to name.
+    code[446 + 4] = 0xEE;
+    code[446 + 12] = 1;
+    assert_eq!(found(&mut Medium::with(MIB, &[(0, &code)])), [(Kind::Mbr, 510, None)]);
     let mut ntfs = [b"\xEB\x52\x90NTFS    ".as_slice(), &[0; 501]].concat();
     ntfs[510..].copy_from_slice(&[0x55, 0xAA]);
     assert_eq!(found(&mut Medium::with(MIB, &[(0, &ntfs)])), [(Kind::Ntfs, 3, None)]);
