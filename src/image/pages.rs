@@ -117,6 +117,7 @@ mod tests {
         assert_eq!(pages.size(), 19_968);
         assert_eq!(pages.bytes(0, 16_384), None);
         assert_eq!(pages.bytes(4000, 200), Some(vec![7; 200]));
+        assert_eq!(pages.bytes(8192, 512), None, "known to be unreadable");
         assert_eq!(pages.bytes(12_288, 7680), Some(vec![7; 7680]));
         assert_eq!(pages.bytes(19_968, 1), None);
         assert_eq!(pages.bytes(u64::MAX, 2), None);

@@ -35,6 +35,8 @@ pub fn find(pages: &mut Pages, boots: bool, found: &mut Vec<Signature>) {
         let first = pages.bytes(block, 8).is_some_and(|bytes| bytes.starts_with(b"PM\0\0") && bytes.get(4..) != Some(&[0; 4]));
         if first && pages.bytes(0, 2).is_some_and(|bytes| u16_be(&bytes, 0) == 0x4552) {
             found.push(table(Kind::Apm, block));
+            // Images for discs and sticks have one map for each length of blocks, with the same in them.
+            break;
         }
     }
 }
