@@ -9,11 +9,10 @@ pub type Read<'a> = &'a mut dyn FnMut(u64, usize) -> Option<Vec<u8>>;
 /// Bytes of a page, unless sectors are larger: what headers lie in, mostly alone.
 const PAGE: u32 = 4096;
 
-/// Bytes of one read, at most: one command for nearly every USB bridge (120 KiB is the smallest limit the kernel sets for them,
-/// drivers/usb/storage/scsiglue.c).
+/// Bytes of one read, at most: what readers are promised.
 const AT_ONCE: u64 = 64 * 1024;
 
-/// Reads, at most, whatever the bytes say. A medium with everything on it that is known here costs about 60.
+/// Reads, at most, whatever the bytes say. Real media need about 10, with UDF 20, and one for each logical partition.
 const READS: u32 = 160;
 
 /// Reads that failed, at most: each can take a drive half a minute, and a person waits.
@@ -118,6 +117,7 @@ mod tests {
         assert_eq!(pages.size(), 19_968);
         assert_eq!(pages.bytes(0, 16_384), None);
         assert_eq!(pages.bytes(4000, 200), Some(vec![7; 200]));
+        assert_eq!(pages.bytes(8192, 512), None, "known to be unreadable");
         assert_eq!(pages.bytes(12_288, 7680), Some(vec![7; 7680]));
         assert_eq!(pages.bytes(19_968, 1), None);
         assert_eq!(pages.bytes(u64::MAX, 2), None);

@@ -17,7 +17,8 @@ use serde::Serialize;
 pub struct Table {
     /// Its scheme.
     pub scheme: Scheme,
-    /// Bytes of the sectors it was written for: not always those of the medium it lies on. An MBR doesn't say; the medium's are taken.
+    /// Bytes of the sectors it was written for: not always those of the medium it lies on. An MBR doesn't say; the medium's are
+    /// taken.
     pub sector: u32,
     /// Its partitions, by number.
     pub partitions: Vec<Partition>,
@@ -51,12 +52,12 @@ pub struct Partition {
 /// The byte where the first volume descriptor of ISO 9660 lies (ECMA-119, 6.2.1).
 const ISO: u64 = 16 * 2048;
 
-/// Reads the table of a medium of `size` bytes and `sector` bytes a sector. A GPT counts where Linux would believe it, or where there is
-/// no other table; a damaged one gives way to its backup. `None` when there is none, also on a medium that is one file system from its
-/// first sector on. `read` is asked as by [`super::signature::find`].
+/// Reads the table of a medium of `size` bytes and `sector` bytes a sector. A GPT counts where Linux would believe it, or where
+/// there is no other table; a damaged one gives way to its backup. `None` when there is none, also on a medium that is one file
+/// system from its first sector on. `read` is asked as by [`super::signature::find`].
 pub fn read(size: u64, sector: u32, read: Read) -> Option<Table> {
     let mut pages = Pages::new(size, sector, read)?;
-    let mbr = if boot::find(&mut pages).is_some() { None } else { Mbr::read(&mut pages) };
+    let mbr = if boot::find(&mut pages).is_some() { None } else { Mbr::read(&mut pages).filter(|mbr| !mbr.is_empty()) };
     // Hybrid images carry a GPT for some firmware, and an MBR without a protective entry for the rest, Linux among it.
     let believed = mbr.is_none_or(|mbr| mbr.is_protective() || !mbr.has_partitions());
     let gpt = if believed { gpt(&mut pages, sector) } else { None };

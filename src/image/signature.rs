@@ -1,5 +1,5 @@
-//! What lies on a medium: partition tables, file systems, members of arrays and encrypted volumes, by the magic bytes they begin with,
-//! or end with.
+//! What lies on a medium: partition tables, file systems, members of arrays and encrypted volumes, by the magic bytes they begin
+//! with, or end with.
 
 pub(super) mod boot;
 mod magics;
@@ -19,8 +19,8 @@ pub struct Signature {
     pub kind: Kind,
     /// The byte where its magic lies.
     pub offset: u64,
-    /// Its label, or the name of the array or pool it belongs to: trimmed, never empty, at most 128 characters. From outside: escape it
-    /// before a terminal sees it.
+    /// Its label, or the name of the array or pool it belongs to: trimmed, never empty, at most 128 characters. From outside:
+    /// escape it before a terminal sees it.
     pub label: Option<String>,
 }
 
@@ -135,8 +135,9 @@ impl Kind {
 
 /// Names everything that lies on a disk or partition of `size` bytes and `sector` bytes a sector, by offset.
 ///
-/// `read` is given a byte offset and a length, both multiples of `sector`, at most 64 KiB: all these bytes, or `None`. It is called a few
-/// dozen times at most, each place once; what can't be read hides nothing that lies elsewhere.
+/// `read` is given a byte offset and a length, both multiples of `sector`, at most 64 KiB: all these bytes, or `None`. Real media
+/// cost about ten reads, and no medium more than 160. What can't be read is asked for again in single pages, and hides nothing that
+/// lies elsewhere; after 16 reads that failed, no more are tried.
 pub fn find(size: u64, sector: u32, read: Read) -> Vec<Signature> {
     let Some(mut pages) = Pages::new(size, sector, read) else { return Vec::new() };
     // Most headers lie here: one read instead of fifteen.

@@ -32,7 +32,7 @@ impl Header {
         (bytes.starts_with(b"EFI PART") && u64_le(&bytes, 24) == lba).then_some(())?;
         let (length, crc) = (usize::try_from(u32_le(&bytes, 12)).ok()?, u32_le(&bytes, 16));
         bytes.get_mut(16..20)?.fill(0);
-        // libisofs 1.2.4 to 1.2.8 summed up the whole sector (libisofs, ChangeLog of 1.3.0): such sticks are still about.
+        // libisofs 1.2.4 to 1.2.8 summed up 512 bytes, whatever length they gave: such images are still about.
         let right = |length: usize| bytes.get(..length).is_some_and(|bytes| crc32fast::hash(bytes) == crc);
         (length >= 92 && (right(length) || right(512))).then_some(())?;
         Some(Self {

@@ -58,7 +58,12 @@ impl Mbr {
         self.0.iter().any(|entry| entry.kind == PROTECTIVE)
     }
 
-    /// True if it says anything beside that.
+    /// True if no entry of it is used.
+    pub fn is_empty(&self) -> bool {
+        !self.0.iter().any(Entry::used)
+    }
+
+    /// True if it has entries beside a protective one.
     pub fn has_partitions(&self) -> bool {
         self.0.iter().any(|entry| entry.used() && entry.kind != PROTECTIVE)
     }

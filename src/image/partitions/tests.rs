@@ -51,7 +51,8 @@ fn a_backup_is_found_when_the_beginning_is_lost() {
 
 #[test]
 fn an_mbr_is_read_with_its_logical_partitions() {
-    let script = "label: dos\nstart=1MiB, size=2MiB, type=c\nstart=4MiB, size=10MiB, type=f\nstart=5MiB, size=1MiB, type=83\nstart=8MiB, size=2MiB, type=82\n";
+    let script = "label: dos\nstart=1MiB, size=2MiB, type=c\nstart=4MiB, size=10MiB, type=f\n\
+        start=5MiB, size=1MiB, type=83\nstart=8MiB, size=2MiB, type=82\n";
     let Some(mut medium) = made(&["sfdisk", "-q", "it"], script) else { return };
     let expected = vec![
         partition(1, MIB, 2 * MIB, "FAT32", None),

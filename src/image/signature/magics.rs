@@ -43,8 +43,9 @@ const MAGICS: &[Magic] = &[
     // fs/bcachefs/bcachefs_format.h, bch_sb: the first superblock, and the second.
     Magic { kind: Kind::Bcachefs, at: 4096 + 24, bytes: &BCACHEFS, label: Label::Utf8(4096 + 72, 32) },
     Magic { kind: Kind::Bcachefs, at: (2 << 20) + 24, bytes: &BCACHEFS, label: Label::Utf8((2 << 20) + 72, 32) },
-    // include/linux/swap.h, swap_header, lies at the beginning; its magic ends the first page, whatever a page is on that machine. A
-    // system that went to sleep into it writes another (kernel/power/swap.c; the last two: uswsusp, TuxOnIce).
+    // include/linux/swap.h, swap_header, lies at the beginning; its magic ends the first page, whatever a page is on that
+    // machine. A system that went to sleep into it writes another (kernel/power/swap.c, and other ways to sleep: util-linux,
+    // libblkid, swap.c).
     Magic { kind: Kind::Swap, at: PAGES, bytes: b"SWAPSPACE2", label: Label::Utf8(1024 + 28, 16) },
     Magic { kind: Kind::Swap, at: PAGES, bytes: b"S1SUSPEND\0", label: Label::Utf8(1024 + 28, 16) },
     Magic { kind: Kind::Swap, at: PAGES, bytes: b"S2SUSPEND\0", label: Label::Utf8(1024 + 28, 16) },
@@ -56,7 +57,7 @@ const MAGICS: &[Magic] = &[
 /// In place of an offset: ten bytes before the end of a page of 4 to 64 KiB.
 const PAGES: u64 = u64::MAX;
 
-/// include/uapi/linux/magic.h has none; fs/bcachefs/bcachefs_format.h, BCHFS_MAGIC.
+/// fs/bcachefs/bcachefs_format.h, BCHFS_MAGIC.
 const BCACHEFS: [u8; 16] = [0xC6, 0x85, 0x73, 0xF6, 0x66, 0xCE, 0x90, 0xA9, 0xD9, 0x6A, 0x60, 0xCF, 0x80, 0x3D, 0xF7, 0xEF];
 
 /// drivers/md/bcache/super.c, bcache_magic; the first bcachefs kept it.
@@ -87,8 +88,8 @@ impl Label {
     }
 }
 
-/// A superblock of bcache says that it lies in sector 8 (drivers/md/bcache/super.c, read_super_common); in the first bcachefs, with the
-/// same magic, there is a checksum at that place.
+/// A superblock of bcache says that it lies in sector 8 (drivers/md/bcache/super.c, read_super_common); in the first bcachefs,
+/// with the same magic, there is a checksum at that place.
 fn bcache(pages: &mut Pages) -> Option<Signature> {
     let block = pages.bytes(4096, 512)?;
     (block.get(24..40) == Some(&BCACHE)).then_some(())?;
@@ -96,11 +97,11 @@ fn bcache(pages: &mut Pages) -> Option<Signature> {
     Some(Signature { kind, offset: 4096 + 24, label: label(block.get(72..104)?) })
 }
 
-/// HFS, unless it is only the wrapper of an HFS+ (fs/hfs/hfs.h, hfs_mdb; Apple, Technical Note 1150). Two letters alone say little: blocks
-/// are whole sectors, too.
+/// HFS, unless it is only the wrapper of an HFS+ (fs/hfs/hfs.h, hfs_mdb; Apple, Technical Note 1150). Two letters alone say
+/// little: blocks are whole sectors, too.
 fn hfs(pages: &mut Pages) -> Option<Signature> {
     let block = pages.bytes(1024, 512)?;
-    (block.starts_with(b"BD") && u32_be(&block, 20) % 512 == 0 && u32_be(&block, 20) > 0).then_some(())?;
+    (block.starts_with(b"BD") && u32_be(&block, 20).is_multiple_of(512) && u32_be(&block, 20) > 0).then_some(())?;
     let wrapped = matches!(block.get(124..126), Some(b"H+" | b"HX"));
     let name = block.get(37..37 + usize::from(*block.get(36)?).min(27))?;
     Some(Signature { kind: if wrapped { Kind::HfsPlus } else { Kind::Hfs }, offset: 1024, label: label(name) })

@@ -49,8 +49,8 @@ fn md(pages: &mut Pages, found: &mut Vec<Signature>) {
 /// Bytes of one of ZFS' four labels, and how their places are aligned.
 const VDEV_LABEL: u64 = 256 * 1024;
 
-/// ZFS' labels, two at the beginning and two at the end (OpenZFS, include/sys/vdev_impl.h, vdev_label_t): their list of names and values
-/// begins after 16 KiB.
+/// ZFS' labels, two at the beginning and two at the end (OpenZFS, include/sys/vdev_impl.h, vdev_label_t): their list of names and
+/// values begins after 16 KiB.
 fn zfs(pages: &mut Pages, found: &mut Vec<Signature>) {
     let end = pages.size() - pages.size() % VDEV_LABEL;
     if end < 4 * VDEV_LABEL {

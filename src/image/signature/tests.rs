@@ -9,10 +9,14 @@ fn found(medium: &mut Medium) -> Vec<(Kind, u64, Option<String>)> {
     medium.ask(find).into_iter().map(|it| (it.kind, it.offset, it.label)).collect()
 }
 
+/// A label that goes on from one sector into the next.
+const LONG: &str =
+    "0123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 123456789 12345678";
+
 /// What other people's programs make: the file is `it`, and wipefs is asked where the magic lies.
 #[test]
 fn what_other_programs_make_is_named() {
-    let rows: [(usize, &[&str], Kind, Option<&str>); 23] = [
+    let rows: [(usize, &[&str], Kind, Option<&str>); 24] = [
         (4, &["mke2fs", "-q", "-F", "-t", "ext2", "-L", "two ", "it"], Kind::Ext2, Some("two")),
         (8, &["mke2fs", "-q", "-F", "-t", "ext3", "-L", "three", "it"], Kind::Ext3, Some("three")),
         (8, &["mke2fs", "-q", "-F", "-t", "ext4", "-L", "sixteen letters!", "it"], Kind::Ext4, Some("sixteen letters!")),
@@ -26,6 +30,7 @@ fn what_other_programs_make_is_named() {
         (64, &["mkfs.fat", "-F", "32", "-S", "4096", "-s", "1", "it"], Kind::Fat32, None),
         (8, &["mkfs.exfat", "-L", "Übertrag", "it"], Kind::ExFat, Some("Übertrag")),
         (8, &["mkfs.ntfs", "-q", "-F", "-f", "-L", "Sicherung für März", "it"], Kind::Ntfs, Some("Sicherung für März")),
+        (8, &["mkfs.ntfs", "-q", "-F", "-f", "-L", LONG, "it"], Kind::Ntfs, Some(LONG)),
         (128, &["mkfs.btrfs", "-q", "-L", "butter", "it"], Kind::Btrfs, Some("butter")),
         (320, &["mkfs.xfs", "-q", "-L", "twelve chars", "it"], Kind::Xfs, Some("twelve chars")),
         (64, &["mkfs.f2fs", "-q", "-l", "flash ✓", "it"], Kind::F2fs, Some("flash ✓")),
@@ -98,35 +103,27 @@ fn headers_made_by_hand_are_named() {
     };
     let size = 4 * MIB + 5 * 4096 + 512;
     let md_end = 4 * MIB + 3 * 4096;
-    let old_md = |bytes: [u8; 12]| (4 * MIB - 0x1_0000, bytes.to_vec());
+    let old_md = 4 * MIB - 0x1_0000;
     let lvm = [b"LABELONE".as_slice(), &[1, 0, 0, 0, 0, 0, 0, 0], &[9; 8], b"LVM2 001"].concat();
     let bcache = [&8u64.to_le_bytes()[..], &[1; 8], &hex("c68573f64e1a45ca8265f57f48ba6d81"), &[5; 32], b"cached\0"].concat();
     let bcachefs = [&[3; 24][..], &hex("c68573f666ce90a9d96a60cf803df7ef"), &[5; 32], b"many\0"].concat();
+    let old_bcachefs = hex("c68573f64e1a45ca8265f57f48ba6d81").to_vec();
     let hfs = [b"BD".as_slice(), &[0; 18], &4096u32.to_be_bytes(), &[0; 12], b"\x04Disk!!"].concat();
     let mut to_go = [b"\xEB\x58\x90MSWIN4.1".as_slice(), &[0; 501]].concat();
     to_go[424..440].copy_from_slice(&hex("3bd66749292ed84a8399f6a339e3d001"));
     to_go[510..512].copy_from_slice(&[0x55, 0xAA]);
-    let rows: [(usize, Vec<u8>, Kind, u64, Option<&str>); 17] = [
+    /// Where a header is put, the header, and what is to be found where.
+    type Row<'a> = (usize, Vec<u8>, Kind, u64, Option<&'a str>);
+    let rows: [Row; 18] = [
         (0, md(0), Kind::Md, 0, Some("host:data")),
         (4096, md(4096), Kind::Md, 4096, Some("host:data")),
         (md_end, md(md_end as u64), Kind::Md, md_end as u64, Some("host:data")),
-        (
-            old_md([0xFC, 0x4E, 0x2B, 0xA9, 0, 0, 0, 0, 90, 0, 0, 0]).0,
-            old_md([0xFC, 0x4E, 0x2B, 0xA9, 0, 0, 0, 0, 90, 0, 0, 0]).1,
-            Kind::Md,
-            0x3F_0000,
-            None,
-        ),
-        (
-            old_md([0xA9, 0x2B, 0x4E, 0xFC, 0, 0, 0, 0, 0, 0, 0, 90]).0,
-            old_md([0xA9, 0x2B, 0x4E, 0xFC, 0, 0, 0, 0, 0, 0, 0, 90]).1,
-            Kind::Md,
-            0x3F_0000,
-            None,
-        ),
+        (old_md, vec![0xFC, 0x4E, 0x2B, 0xA9, 0, 0, 0, 0, 90, 0, 0, 0], Kind::Md, 0x3F_0000, None),
+        (old_md, vec![0xA9, 0x2B, 0x4E, 0xFC, 0, 0, 0, 0, 0, 0, 0, 90], Kind::Md, 0x3F_0000, None),
         (512, lvm, Kind::Lvm, 512, None),
         (4096 + 8, bcache, Kind::Bcache, 4120, Some("cached")),
         (4096, bcachefs.clone(), Kind::Bcachefs, 4120, Some("many")),
+        (4096 + 24, old_bcachefs, Kind::Bcachefs, 4120, None),
         (2 * MIB, bcachefs, Kind::Bcachefs, 2_097_176, Some("many")),
         (0, b"\xEB\x58\x90-FVE-FS-".to_vec(), Kind::BitLocker, 3, None),
         (0, to_go, Kind::BitLocker, 424, None),
@@ -150,37 +147,36 @@ fn hex(text: &str) -> [u8; 16] {
     hex::decode(text).unwrap().try_into().unwrap()
 }
 
-/// One of ZFS' labels, as `zdb -l` shows it: a version, a name, a number, then lists.
-fn pool(name: &str) -> Vec<u8> {
+/// One of ZFS' labels, as `zdb -l` shows it: a version, a name, or not, as spare disks have it, and a list with names of its own.
+fn pool(name: Option<&str>) -> Vec<u8> {
+    let padded = |text: &str| [text.as_bytes(), &[0; 4][..text.len().next_multiple_of(4) - text.len()]].concat();
     let pair = |name: &str, value: &[u8]| {
-        let padded = |text: &str| [text.as_bytes(), &[0; 4][..text.len().next_multiple_of(4) - text.len()]].concat();
         let length = 12 + padded(name).len() + value.len();
         [&(length as u32).to_be_bytes()[..], &[0, 0, 0, 64], &(name.len() as u32).to_be_bytes(), &padded(name), value].concat()
     };
-    let string = [&[0, 0, 0, 9, 0, 0, 0, 1][..], &(name.len() as u32).to_be_bytes(), name.as_bytes(), &[0; 3]].concat();
+    let string = |text: &str| [&[0, 0, 0, 9, 0, 0, 0, 1][..], &(text.len() as u32).to_be_bytes(), &padded(text)].concat();
     let number = [0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x13, 0x88];
-    [
-        &[1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..],
-        &pair("version", &number),
-        &pair("name", &string[..string.len() / 4 * 4]),
-        &[0; 8],
-    ]
-    .concat()
+    let list = [0, 0, 0, 19, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
+    let name = name.map(|name| pair("name", &string(name))).unwrap_or_default();
+    let head = [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    [&head[..], &pair("version", &number), &name, &pair("vdev_tree", &list), &pair("name", &string("inner")), &[0; 8]].concat()
 }
 
 #[test]
 fn zfs_has_labels_at_both_ends() {
-    let list = pool("tank");
+    let list = pool(Some("tank5"));
     let (end, label) = (4 * MIB, 256 * 1024);
     let places = [0, label, end - 2 * label, end - label].map(|start| start + 16 * 1024);
     let mut medium = Medium::with(end + 100_352, &places.map(|at| (at, &list[..])));
     let named = medium.ask(find);
-    assert!(named.iter().all(|it| it.kind == Kind::Zfs && it.label.as_deref() == Some("tank")), "{named:?}");
+    assert!(named.iter().all(|it| it.kind == Kind::Zfs && it.label.as_deref() == Some("tank5")), "{named:?}");
     assert_eq!(named.iter().map(|it| it.offset).collect::<Vec<_>>(), places.map(|at| at as u64));
     // An image of one mebibyte leaves the last two; one that ends where the last begins leaves it.
     assert_eq!(beyond(&named, MIB as u64).count(), 2);
     assert_eq!(beyond(&named, places[3] as u64).count(), 1);
     assert_eq!(beyond(&named, places[3] as u64 + 1).count(), 0);
+    let spare = Medium::with(end, &[(places[0], &pool(None))]);
+    assert_eq!(found(&mut { spare }), [(Kind::Zfs, places[0] as u64, None)]);
 }
 
 /// A GPT as `sgdisk` makes it is asked of [`crate::image::partitions`]; here the backup after an image, and the stale one.
@@ -219,16 +215,73 @@ fn not_everything_that_ends_in_55_aa_is_a_table() {
     let mut code = vec![0x90; 512];
     code[510..].copy_from_slice(&[0x55, 0xAA]);
     assert_eq!(found(&mut Medium::with(MIB, &[(0, &code)])), []);
+    code[446..510].fill(0);
+    assert_eq!(found(&mut Medium::with(MIB, &[(0, &code)])), []);
+    // A protective entry whose GPT is gone is all there is to name.
+    code[446 + 4] = 0xEE;
+    code[446 + 12] = 1;
+    assert_eq!(found(&mut Medium::with(MIB, &[(0, &code)])), [(Kind::Mbr, 510, None)]);
     let mut ntfs = [b"\xEB\x52\x90NTFS    ".as_slice(), &[0; 501]].concat();
     ntfs[510..].copy_from_slice(&[0x55, 0xAA]);
+    ntfs[446 + 4] = 0x83;
+    ntfs[446 + 12] = 1;
     assert_eq!(found(&mut Medium::with(MIB, &[(0, &ntfs)])), [(Kind::Ntfs, 3, None)]);
 }
 
-/// Apple's map in a hybrid image, as xorriso writes it.
+/// The numbers of clusters between which Microsoft's specification draws the lines; 32 bits have their own field.
+#[test]
+fn the_width_of_a_fat_goes_by_its_clusters() {
+    for (clusters, width, kind) in [
+        (4084u32, 16, Some(Kind::Fat12)),
+        (4085, 16, Some(Kind::Fat16)),
+        (65_524, 16, Some(Kind::Fat16)),
+        (65_525, 16, None),
+        (65_525, 32, Some(Kind::Fat32)),
+    ] {
+        let mut boot = [0; 512];
+        boot[..3].copy_from_slice(b"\xEB\x3C\x90");
+        // Sectors of 512 bytes, one a cluster; one reserved, two tables, 16 entries, of which one sector is full.
+        boot[11..22].copy_from_slice(&[0, 2, 1, 1, 0, 2, 16, 0, 0, 0, 0xF8]);
+        let table = if width == 16 { 22 } else { 36 };
+        boot[table..table + 2].copy_from_slice(&[0, 1]);
+        boot[32..36].copy_from_slice(&(1 + 2 * 256 + 1 + clusters).to_le_bytes());
+        boot[44] = 2;
+        boot[510..].copy_from_slice(&[0x55, 0xAA]);
+        let expected: Vec<_> = kind.map(|kind| (kind, 510, None)).into_iter().collect();
+        assert_eq!(found(&mut Medium::with(MIB, &[(0, &boot)])), expected, "{clusters} {width}");
+    }
+}
+
 #[test]
 fn apples_map_is_named() {
-    let map = Medium::with(MIB, &[(0, b"ER\x02\0"), (2048, b"PM\0\0\0\0\0\x02")]);
+    let map = Medium::with(MIB, &[(0, b"ER\x08\0"), (2048, b"PM\0\0\0\0\0\x02")]);
     assert_eq!(found(&mut { map }), [(Kind::Apm, 2048, None)]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tree")).unwrap();
+    let command = ["xorriso", "-as", "mkisofs", "-quiet", "-hfsplus", "-V", "APPLES", "-o", "it", "tree"];
+    let Some(_) = tool(folder.path(), &command, "") else { return };
+    let mut medium = Medium::new(fs::read(folder.path().join("it")).unwrap());
+    assert_eq!(found(&mut medium), [(Kind::Apm, 512, None), (Kind::Iso9660, 32_769, Some("APPLES".to_string()))]);
+}
+
+/// The label is an entry of the root directory, wherever it stands there; the boot sector's copy is what was once.
+#[test]
+fn a_fats_label_is_told_from_files_and_from_its_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("it");
+    fs::File::create(&file).unwrap().set_len(16 * MIB as u64).unwrap();
+    let Some(_) = tool(folder.path(), &["mkfs.fat", "-F", "16", "-n", "ONCE", "it"], "") else { return };
+    let mut medium = Medium::new(fs::read(&file).unwrap());
+    let root = (512..MIB).find(|&at| medium.bytes[at..].starts_with(b"ONCE       \x08")).unwrap();
+    medium.bytes[root..root + 160].fill(0);
+    for (number, entry) in
+        [b"README  TXT\x20", b"\xE5LD        \x08", b"Af.i.l.e.n.\x0F", b"FOLDER     \x10", b"NOW        \x08"].iter().enumerate()
+    {
+        medium.bytes[root + 32 * number..][..12].copy_from_slice(*entry);
+    }
+    assert_eq!(found(&mut medium), [(Kind::Fat16, 54, Some("NOW".to_string()))]);
+    medium.bytes[root..root + 160].fill(0);
+    assert_eq!(found(&mut medium), [(Kind::Fat16, 54, Some("ONCE".to_string()))]);
 }
 
 #[test]
