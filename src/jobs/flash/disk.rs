@@ -100,27 +100,26 @@ impl Disk {
         if reasons.is_empty() { Ok(()) } else { Err(Failure::refused(reasons.join("; "))) }
     }
 
-    /// Unmounts it, if the person wants that.
-    pub(super) fn unmount(&self, request: &Request, ask: &mut Ask<'_>, observer: &mut dyn Observer) -> Result<(), Failure> {
-        let name = self.given.display();
-        let shown: Vec<String> = self.points.iter().map(|point| point.display().to_string()).collect();
-        let shown = shown.join(", ");
-        if !request.unmount {
-            let question = Question::permission(format!("{name} is mounted on {shown}. Unmount it and go on?"));
-            match ask(&question) {
-                Answer::Yes | Answer::Assumed => {}
-                Answer::No | Answer::Choice(_) | Answer::Nobody => {
-                    return Err(Failure::refused(format!(
-                        "{name} is mounted on {shown}; unmount it (umount {shown}), or let isoflash do it (--unmount)"
-                    )));
-                }
-                Answer::Unasked => {
-                    return Err(Failure::usage(format!(
-                        "{name} is mounted on {shown}, and --json asks no questions: say --unmount"
-                    )));
-                }
+    /// May it be unmounted?
+    pub(super) fn permit_unmount(&self, request: &Request, ask: &mut Ask<'_>) -> Result<(), Failure> {
+        if !self.is_mounted() || request.unmount {
+            return Ok(());
+        }
+        let (name, shown) = (self.given.display(), self.shown_points());
+        match ask(&Question::permission(format!("{name} is mounted on {shown}. Unmount it and go on?"))) {
+            Answer::Yes => Ok(()),
+            // `--yes` answers the last question, and this is not the last.
+            Answer::Assumed | Answer::No | Answer::Choice(_) | Answer::Nobody => Err(Failure::refused(format!(
+                "{name} is mounted on {shown}; unmount it (umount {shown}), or let isoflash do it (--unmount)"
+            ))),
+            Answer::Unasked => {
+                Err(Failure::usage(format!("{name} is mounted on {shown}, and --json asks no questions: say --unmount")))
             }
         }
+    }
+
+    /// Unmounts it, properly, and looks at it again: it must be the disk that the person was asked about.
+    pub(super) fn unmount(self, source: &Source, request: &Request, observer: &mut dyn Observer) -> Result<Self, Failure> {
         // What was mounted last may lie on top of the others.
         for point in self.points.iter().rev() {
             unmount(point, &self.block.node).map_err(|why| {
@@ -132,8 +131,24 @@ impl Disk {
                 ))
             })?;
         }
-        observer.event(&Event::notice(format!("unmounted {shown}")));
-        Ok(())
+        observer.event(&Event::notice(format!("unmounted {}", self.shown_points())));
+        let now = Self::examine(&self.given, source, request)?;
+        now.refuse(request)?;
+        if identity(&now.block) != identity(&self.block) {
+            return Err(self.another());
+        }
+        if now.is_mounted() {
+            return Err(Failure::refused(format!(
+                "{} was mounted again at once, on {}; stop what does that, and run the command again",
+                self.given.display(),
+                now.shown_points()
+            )));
+        }
+        Ok(now)
+    }
+
+    fn shown_points(&self) -> String {
+        self.points.iter().map(|point| point.display().to_string()).collect::<Vec<_>>().join(", ")
     }
 
     /// Opens it for writing: the disk of the card, which must be the one that is there now.
@@ -149,9 +164,7 @@ impl Disk {
         device.is_unchanged()
             && self.block.disk_sequence.is_none_or(|sequence| device.sequence() == Some(sequence))
             && crate::medium::Medium::geometry(device).bytes == self.block.size
-            && now.is_some_and(|now| {
-                (now.disk_sequence, &now.serial, now.size) == (self.block.disk_sequence, &self.block.serial, self.block.size)
-            })
+            && now.is_some_and(|now| identity(now) == identity(&self.block))
     }
 
     fn another(&self) -> Failure {
@@ -179,4 +192,9 @@ impl Disk {
             DiskError::System(error) => Failure::failed(format!("opening {name}: {error}")),
         })
     }
+}
+
+/// What tells a disk from the next one that gets its name.
+fn identity(block: &Block) -> (DeviceNumber, Option<u64>, Option<&str>, u64) {
+    (block.number, block.disk_sequence, block.serial.as_deref(), block.size)
 }

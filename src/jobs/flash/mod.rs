@@ -150,28 +150,22 @@ fn attempt(
     let mut target = Target::find(&request.target, request, &source)?;
     outcome.medium = target.card().node;
     target.refuse(&source, request)?;
-    if let Target::Disk(disk) = &target
-        && disk.is_mounted()
-        && !request.dry_run
-    {
-        disk.unmount(request, ask, observer)?;
-        target = Target::find(&request.target, request, &source)?;
-        target.refuse(&source, request)?;
-        if let Target::Disk(disk) = &target
-            && disk.is_mounted()
-        {
-            return Err(Failure::refused(format!("{} was mounted again at once; stop what does that", outcome.medium)));
-        }
-    }
     let card = target.card();
     check_identity(&request.identity, &card)?;
     if request.dry_run {
         observer.event(&Event::Medium(card.clone()));
         return Ok(dry_run(&source, &target));
     }
+    if let Target::Disk(disk) = &target {
+        disk.permit_unmount(request, ask)?;
+    }
     permit(request, &source, &target, &card, ask)?;
     observer.event(&Event::Medium(card));
 
+    target = match target {
+        Target::Disk(disk) if disk.is_mounted() => Target::Disk(Box::new(disk.unmount(&source, request, observer)?)),
+        other => other,
+    };
     let opened = target.open()?;
     let written = write(request, &source, &target, &opened, expected.as_ref(), observer, stop, outcome);
     if let (Err(_), Some(made)) = (&written, &opened.made) {
