@@ -1,6 +1,8 @@
 # What a story's script can say. It stands before every script, and runs in the guest under the host's own /bin/sh.
 cd /scratch || exit 1
-cp "$DISCRIP" /usr/bin/discrip || exit 1 # also where the ordinary user can reach it
+for program in discrip isoflash isoverify; do # also where the ordinary user can reach them
+    [ ! -e "$PROGRAMS/$program" ] || cp "$PROGRAMS/$program" /usr/bin/ || exit 1
+done
 failures=0
 
 # host eject|tray-open|tray-close|unplug|plug ID, host insert ID FILE, host after SECONDS ...: acts on the hardware; waits for the answer.
@@ -15,7 +17,7 @@ wait_for() {
     tries=0
     until "$@" 2>/dev/null; do
         tries=$((tries + 1))
-        [ $tries -lt 300 ] || { echo "waited in vain for: $*"; exit 1; }
+        [ $tries -lt 300 ] || { echo "waited in vain for: $*"; dmesg | tail -n 30; exit 1; }
         sleep 0.1
     done
 }
@@ -53,6 +55,24 @@ chapter() {
 all_drives() {
     for node in $(seq 0 $(($1 - 1))); do wait_for test -b "/dev/sr$node"; done
 }
+
+# stick NUMBER: the node of a stick that is plugged in; nothing if it is not. Which one is sda is up to chance.
+stick() {
+    for disk in /sys/block/sd*; do
+        folder=$(readlink -f "$disk/device") serial=
+        while [ -n "$folder" ] && [ ! -e "$folder/serial" ]; do folder=${folder%/*}; done
+        [ -z "$folder" ] || read -r serial <"$folder/serial"
+        [ "$serial" != "LAB000$1" ] || echo "/dev/${disk##*/}"
+    done
+}
+# A stick that is not yet read has the size 0.
+is_there() { node=$(stick "$1") size=0 && [ -b "$node" ] && read -r size <"/sys/block/${node#/dev/}/size" && [ "$size" != 0 ]; }
+
+# all_sticks NUMBER...: waits for them.
+all_sticks() { for number; do wait_for is_there "$number"; done; }
+
+# load MODULE [OPTION=VALUE]...: a kernel module that few stories need, and those it needs.
+load() { modprobe -d "$LAB/kernel" "$@" || { echo "no module $1"; exit 1; }; }
 
 # hole FILE LBA COUNT: zeros, where a sector could not be read.
 hole() { dd if=/dev/zero of="$1" bs=2048 seek="$2" count="$3" conv=notrunc status=none; }

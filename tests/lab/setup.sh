@@ -5,8 +5,8 @@ set -eu
 here=$(dirname "$(readlink -f "$0")")
 lab=$here/../../target/lab
 packages="qemu-system-x86 busybox-static cpio kmod xz-utils binutils sg3-utils xorriso gddrescue"
-# What the guests need; modprobe adds what these depend on. scsi_debug is there for a story to load with its own options.
-modules="virtio_pci 9p 9pnet_virtio overlay isofs virtio_scsi ahci xhci_pci usb_storage sr_mod sg scsi_debug"
+# What all guests need; modprobe adds what these depend on. A story loads others from target/lab/kernel (guest.sh: load).
+modules="virtio_pci 9p 9pnet_virtio overlay isofs virtio_scsi ahci xhci_pci usb_storage uas sr_mod sd_mod sg"
 
 missing=
 for package in $packages; do
