@@ -60,6 +60,7 @@ all_drives() {
 stick() {
     for disk in /sys/block/sd*; do
         folder=$(readlink -f "$disk/device") serial=
+        case $folder in *:0) ;; *) continue ;; esac # a card reader's further slots
         while [ -n "$folder" ] && [ ! -e "$folder/serial" ]; do folder=${folder%/*}; done
         [ -z "$folder" ] || read -r serial <"$folder/serial"
         [ "$serial" != "LAB000$1" ] || echo "/dev/${disk##*/}"

@@ -81,11 +81,12 @@ pub const ALL: &[Tree] = &[
         sticks: &[(Bus::Usb, Kind::Removable)],
         system: System::Sata,
         script: r#"
+load dm_crypt; load xts; load ecb; load aesni_intel
 disk=$(stick 0)
 partition "$disk" size=100M type=linux
 mkfs.ext4 -q "${disk}1"
-echo secret | cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "${disk}2" -
-echo secret | cryptsetup open "${disk}2" root_crypt -
+printf secret | cryptsetup -q luksFormat --key-file - --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "${disk}2"
+printf secret | cryptsetup open --key-file - "${disk}2" root_crypt
 mkfs.ext4 -q /dev/mapper/root_crypt
 mount /dev/mapper/root_crypt /target
 mkdir -p /target/boot
@@ -103,8 +104,8 @@ partition "$system" size=64M,type=uefi type=lvm
 mkfs.vfat "${system}1" >/dev/null
 pvcreate -q "${system}2" "$(stick 0)"
 vgcreate -q vg "${system}2" "$(stick 0)"
-lvcreate -q -n root -l 600M vg || lvcreate -q -n root -L 600M vg
-lvcreate -q -n spare-data -L 64M vg "${system}2" || lvcreate -q -n spare-data -L 64M vg
+lvcreate -q -n root -L 600M vg
+lvcreate -q -n spare-data -L 64M vg
 mkfs.ext4 -q /dev/vg/root
 mount /dev/vg/root /target
 mkdir -p /target/boot/efi

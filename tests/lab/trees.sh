@@ -44,18 +44,18 @@ mount_stick() {
 # capture FOLDER: what is there, as a process sees it whose / is that folder and who sees no other mounts.
 capture() {
     for mount in proc sys dev old; do mkdir -p "$1/$mount"; done
-    cp /bin/busybox "$1/sleeper"
+    cp /bin/busybox "$1/"
     sync
-    unshare --mount sh -euxc '
+    unshare --mount sh -euc '
         mount -t proc proc "$1/proc"
         mount -t sysfs sysfs "$1/sys"
         mount -t devtmpfs udev "$1/dev"
         cd "$1"
         pivot_root . old
-        umount -l /old
-        exec /sleeper sleep 600' sh "$1" &
+        /busybox umount -l /old
+        exec /busybox sleep 600' sh "$1" &
     sleeper=$!
-    wait_for eval '[ "$(cat /proc/'$sleeper'/comm)" = sleep ] || [ "$(cat /proc/'$sleeper'/comm)" = sleeper ]'
+    wait_for grep -qx busybox "/proc/$sleeper/comm"
     udevadm settle -t 60
     perl "$CAPTURE" "$sleeper" >/share/tree
     wc -c /share/tree
