@@ -24,9 +24,17 @@ const QEMU: &str = "qemu-system-x86_64";
 /// Every script ends well within this, on two slow cores.
 const LIMIT: Duration = Duration::from_secs(240);
 
+/// A machine with nothing in it, that dies with this process.
+pub fn qemu() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", QEMU, "-accel", "tcg,tb-size=256"]);
+    command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+    command
+}
+
 /// Why no guest can be started here, if so.
 pub fn missing() -> Option<String> {
-    let files = ["vmlinux", "initramfs"].map(|file| Path::new(LAB).join(file));
+    let files = ["vmlinux", "initramfs", "images"].map(|file| Path::new(LAB).join(file));
     let no_file = files
         .iter()
         .find(|file| !file.exists())
@@ -50,6 +58,11 @@ impl Guest {
     pub fn new() -> Result<Self, Box<dyn Error>> {
         let folder = TempDir::with_prefix_in("lab-", env!("CARGO_TARGET_TMPDIR"))?;
         Ok(Self { folder, drives: Vec::new(), sticks: Vec::new(), arguments: Vec::new() })
+    }
+
+    /// One of the bootable images from Debian's packages.
+    pub fn bootable(name: &str) -> PathBuf {
+        Path::new(LAB).join("images").join(name)
     }
 
     /// The file that is `/share/NAME` in the guest.
@@ -114,10 +127,8 @@ impl Guest {
         let folder = self.folder.path();
         let sockets = TempDir::new()?; // a short path: a socket's name has room for 108 bytes
         let socket = sockets.path().join("qmp");
-        // The kernel takes the machine with it if this process dies.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", QEMU, "-accel", "tcg,tb-size=256", "-M", "q35,usb=off,vmport=off", "-cpu", "max"]);
-        command.args(["-m", "1024", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        let mut command = qemu();
+        command.args(["-M", "q35,usb=off,vmport=off", "-cpu", "max", "-m", "1024"]);
         command.args(["-kernel", &format!("{LAB}/vmlinux"), "-initrd", &format!("{LAB}/initramfs")]);
         command.args(["-append", "console=ttyS0 panic=-1 random.trust_cpu=on nokaslr mitigations=off tsc=reliable"]);
         command.arg("-serial").arg(format!("file:{}", folder.join("kernel.log").display()));
@@ -204,7 +215,7 @@ fn lock(qmp: &Mutex<Qmp>) -> std::sync::MutexGuard<'_, Qmp> {
 }
 
 /// QEMU, killed when it is no longer needed.
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {

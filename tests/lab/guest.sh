@@ -42,6 +42,29 @@ ends() {
 # said TEXT: what the last such command printed holds this text.
 said() { grep -qF -e "$1" /share/said || { echo "did not say: $1"; exit 1; }; }
 
+# no_success: nor does it speak of success; `NOT verified` does not count.
+no_success() {
+    if sed 's/not verified//Ig' /share/said | grep -iw verified; then echo "speaks of success"; exit 1; fi
+}
+
+# fails STATUS COMMAND...: ends so, and does not claim a success.
+fails() { ends "$@"; no_success; }
+
+# names_sector LBA: a range in what it printed, as 8-15 or 8+8, holds this sector.
+names_sector() {
+    grep -oE '[0-9]+(-|\+)[0-9]+' /share/said | sed 's/[-+]/ & /' | {
+        while read -r first sign last; do
+            [ "$sign" = - ] || last=$((first + last - 1))
+            [ "$1" -lt "$first" ] || [ "$1" -gt "$last" ] || exit 0
+        done
+        echo "no range with sector $1"
+        exit 1
+    } || exit 1
+}
+
+# not_bootable FILE: no firmware and no kernel finds anything on it: its first MiB is zeros.
+not_bootable() { ends 0 cmp -n 1048576 "$1" /dev/zero; }
+
 # chapter FUNCTION: a part of the story. One that fails does not keep the next from being told.
 chapter() {
     echo "== $1"

@@ -4,6 +4,7 @@
 //! in their name, and `--nocapture` prints what all of them said.
 
 mod backing;
+mod boot;
 mod disc;
 mod drive;
 mod guest;

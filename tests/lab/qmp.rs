@@ -77,7 +77,8 @@ impl Qmp {
         self.execute("qom-set", json!({"path": path, "property": "attached", "value": attached}))
     }
 
-    fn execute(&mut self, command: &str, arguments: Value) -> Result<(), Box<dyn Error>> {
+    /// Gives one of QEMU's own commands.
+    pub fn execute(&mut self, command: &str, arguments: Value) -> Result<(), Box<dyn Error>> {
         writeln!(self.commands, "{}", json!({"execute": command, "arguments": arguments}))?;
         loop {
             let mut line = String::new();

@@ -33,6 +33,7 @@ pub enum WriteError {
 pub struct Stick {
     bus: Bus,
     backing: Backing,
+    serial: Option<&'static str>,
     removable: bool,
     /// Whether it is in the socket when the machine starts; if not, `host plug` puts it in.
     pub plugged: bool,
@@ -41,7 +42,13 @@ pub struct Stick {
 impl Stick {
     /// A removable stick without faults; its serial number is LAB and its number in four digits.
     pub fn new(bus: Bus, file: &Path) -> Self {
-        Self { bus, backing: Backing::new(file, false), removable: true, plugged: true }
+        Self { bus, backing: Backing::new(file, false), serial: None, removable: true, plugged: true }
+    }
+
+    /// Has this serial number.
+    pub fn serial(mut self, serial: &'static str) -> Self {
+        self.serial = Some(serial);
+        self
     }
 
     /// Says of itself that its medium is fixed, as enclosures do.
@@ -88,7 +95,7 @@ impl Stick {
     pub fn devices(&self, number: usize) -> Vec<Value> {
         let id = format!("stick{number}");
         let plug = format!("{id}-usb");
-        let serial = format!("LAB{number:04}");
+        let serial = self.serial.map_or_else(|| format!("LAB{number:04}"), str::to_owned);
         let usb = |driver| json!({"driver": driver, "id": plug, "bus": "xhci.0", "serial": serial});
         let disk = json!({"drive": format!("{id}-file"), "removable": self.removable, "serial": serial,
             "werror": "report", "rerror": "report", "write-cache": "on"});

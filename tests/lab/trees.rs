@@ -207,6 +207,7 @@ capture /target
         script: r#"
 system_root
 host eject stick0-slot
+blockdev --rereadpt "/dev/disk/by-id/usb-LAB_Slot_LAB0000-0:1" 2>/dev/null || true # the kernel looks at it once more
 udevadm settle -t 60
 partition "$(stick 0)" size=100M type=linux
 mkfs.vfat "$(stick 0)1" >/dev/null

@@ -2,7 +2,7 @@
 set -eu
 export SYSTEMD_IGNORE_CHROOT=1
 mkdir -p /target
-load loop; load ext4; load vfat; load nls_ascii; load nvme; load dm_mod
+load loop; load ext4; load vfat; load nls_ascii; load nls_cp437; load nvme; load dm_mod
 # udev, for /dev/disk/by-id, and because LVM and cryptsetup wait for it.
 /lib/systemd/systemd-udevd --daemon 2>/dev/null
 udevadm trigger --action=add
@@ -57,6 +57,6 @@ capture() {
     sleeper=$!
     wait_for grep -qx busybox "/proc/$sleeper/comm"
     udevadm settle -t 60
-    perl "$CAPTURE" "$sleeper" >/share/tree
+    perl "$CAPTURE" "$sleeper" "$1" >/share/tree
     wc -c /share/tree
 }

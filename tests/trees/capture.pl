@@ -1,12 +1,14 @@
 #!/usr/bin/perl
-# capture.pl [PID]: prints what this machine's /sys and /proc say of its block devices, one file or link a line:
+# capture.pl [PID FOLDER]: prints what this machine's /sys and /proc say of its block devices, one file or link a line:
 # `sys/block/sda/size = 131072\n`, `sys/block/sda -> ../devices/...`. Paths count from the root; bytes that do not print, and
-# the backslash, are escaped as in C. The mounts are those that process PID sees (this one's otherwise).
+# the backslash, are escaped as in C. The mounts are those that process PID sees (this one's otherwise),
+# and the names of files behind loop devices and of swap are as it sees them: FOLDER, by which they were set up, is its root.
 # Reads nothing but /sys, /proc and the links in /dev. Perl as in Debian's perl-base, for its speed without KVM.
 use strict;
 use warnings;
 
 my $pid = shift // 'self';
+my $root = shift // '';
 my %seen;
 
 sub escaped {
@@ -29,6 +31,7 @@ sub show {
     binmode $handle;
     my $bytes = '';
     while (my $got = sysread $handle, $bytes, 65536, length $bytes) { }
+    $bytes =~ s{^\Q$root\E/}{/}mg if $root && $path =~ m{^proc/swaps$|/backing_file$};
     print escaped($path), ' = ', escaped($bytes), "\n";
 }
 
@@ -59,7 +62,7 @@ sub resolved {
 sub block {
     my ($folder) = @_;
     show("$folder/$_") for qw(dev size ro removable diskseq partition start uevent subsystem device);
-    show("$folder/queue/$_") for qw(logical_block_size physical_block_size rotational);
+    show("$folder/queue/$_") for qw(logical_block_size rotational);
     show("$folder/loop/$_") for qw(backing_file offset sizelimit autoclear);
     show("$folder/dm/$_") for qw(name uuid suspended);
     show("$folder/md/$_") for qw(level array_state raid_disks metadata_version);
@@ -73,7 +76,7 @@ sub block {
 sub ancestors {
     my ($folder) = @_;
     while ($folder =~ m{^sys/devices/.}) {
-        show("$folder/$_") for qw(subsystem driver vendor model type rev state serial cid name wwid vpd_pg80 idVendor idProduct manufacturer
+        show("$folder/$_") for qw(subsystem driver vendor model type state serial cid name vpd_pg80 idVendor idProduct manufacturer
             product speed version removable bDeviceClass bInterfaceClass bInterfaceSubClass bInterfaceProtocol bInterfaceNumber);
         $folder =~ s{/[^/]+$}{};
     }
@@ -100,6 +103,6 @@ for my $volume (grep { -d "/sys/fs/btrfs/$_/devices" } names('/sys/fs/btrfs')) {
 }
 show('proc/self/mountinfo', "/proc/$pid/mountinfo");
 show("proc/$_") for qw(swaps mdstat);
-for my $folder (qw(dev/mapper dev/disk/by-id dev/disk/by-label dev/disk/by-uuid)) {
-    for my $name (names("/$folder")) { show("$folder/$name") if -l "/$folder/$name" }
+for my $folder (qw(dev/mapper dev/disk/by-id dev/disk/by-label)) {
+    for my $name (names("/$folder")) { show("$folder/$name") if -l "/$folder/$name" && $name !~ /^(scsi|wwn)-/ }
 }
