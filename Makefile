@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 UDEVDIR ?= /usr/lib/udev/rules.d
 
-.PHONY: all test lint lab-setup install
+.PHONY: all test lint lab-setup trees install
 
 all:
 	cargo build --release
@@ -19,6 +19,10 @@ lint:
 # What the virtual machines of tests/lab boot from, in target/lab. Installs packages (apt, root), so it is never done unasked.
 lab-setup:
 	tests/lab/setup.sh
+
+# Sets up disks in virtual machines and writes what /sys says of them to tests/trees; the tests take it from there.
+trees:
+	cargo test --test lab -- --trees
 
 install: all
 	install -Dm755 target/release/discrip $(DESTDIR)$(PREFIX)/bin/discrip
