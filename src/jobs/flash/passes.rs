@@ -23,6 +23,10 @@ const HEAD: usize = 1 << 20;
 /// Bytes that are written at once when a longer write failed, to find out where.
 const PIECE: usize = 64 << 10;
 
+/// A run of zeros of this length, at a multiple of it, is read once more after the head. Well below [`HEAD`]: some fake sticks scatter what
+/// they wrap.
+const BLANK: usize = 64 << 10;
+
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
@@ -37,6 +41,8 @@ pub(super) struct Passes<'a> {
     /// What is withheld, with zeros up to a whole sector.
     head: Option<Arc<Buffer>>,
     is_head_written: bool,
+    /// Chunks that the head could land on unnoticed: those with zeros where it would begin or end.
+    blank: BTreeSet<usize>,
     /// The last progress told.
     told: Option<Instant>,
     meter: Meter,
@@ -60,6 +66,7 @@ impl<'a> Passes<'a> {
             start: Instant::now(),
             head: None,
             is_head_written: false,
+            blank: BTreeSet::new(),
             told: None,
             meter,
         }
@@ -110,30 +117,38 @@ impl<'a> Passes<'a> {
         self.settle()
     }
 
+    /// Writes zeros over the head once more, after the body. A fake stick that puts them where other data is shows it in the next pass.
+    fn blank_head(&mut self) -> Result<(), Failure> {
+        let Some(length) = self.head.as_ref().map(|head| head.len()) else { return Ok(()) };
+        self.write(&Buffer::new(length), 0)?;
+        self.settle()
+    }
+
     /// Makes the head zero again, as well as it goes: the medium is not what it should be.
     fn withdraw_head(&mut self) {
-        if let Some(head) = &self.head {
-            let _ = self
-                .medium
-                .write_at(&Buffer::new(head.len()), 0)
-                .and_then(|()| self.medium.settle().map_err(|cause| WriteError { at: 0, cause }));
-        }
+        let _ = self.blank_head();
     }
 
     /// Reads everything but the head back, and compares it with what was written. Digests are those of the medium, the head taken for
     /// granted: [`Self::prove_head`] makes good on it.
     pub(super) fn prove_body(&mut self, written: &Digested, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
+        self.blank_head()?;
         self.phase(TransferPhase::Verify);
         let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
         let (total, stop) = (self.outcome.bytes, self.stop.clone());
         let unreadable = Arc::new(Mutex::new(Spans::default()));
         let reader = self.reader_back(Arc::clone(&unreadable));
+        let mut blank = BTreeSet::new();
         let read = stream(reader, &digesting, &stop, |chunk| {
+            if is_blank(chunk.bytes()) {
+                blank.insert((chunk.offset / CHUNK as u64) as usize);
+            }
             self.progress(TransferPhase::Verify, chunk.offset + chunk.bytes().len() as u64, Some(total));
             Ok::<_, Failure>(())
         });
         read.map_err(|broken| self.broken_back(broken))?;
         let back = digesting.finish().map_err(Failure::failed)?;
+        self.blank = blank;
         self.outcome.unreadable = std::mem::take(&mut *unreadable.lock().unwrap_or_else(PoisonError::into_inner));
         if back.chunks == written.chunks { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
     }
@@ -163,15 +178,20 @@ impl<'a> Passes<'a> {
     }
 
     /// Reads the first and the last chunk once more, now that the head is there: it is what was withheld, and did not land on anything
-    /// else. Beyond its real size a fake stick puts data where other data is; whatever the head could have hit without being hit itself
-    /// lies in the last MiB.
+    /// else. Beyond its real size a fake stick puts data where other data is. The zeros of [`Self::blank_head`] went the same way and were
+    /// not noticed, so that whatever the head could have hit without being hit itself was zero, or lies in the last MiB.
     pub(super) fn prove_head(&mut self, written: &Digested) -> Result<(), Failure> {
-        let last = written.chunks.len().saturating_sub(1);
+        let mut numbers = std::mem::take(&mut self.blank);
+        numbers.extend([0, written.chunks.len().saturating_sub(1)]);
         let mut back: Vec<String> = written.chunks.clone();
         let mut unreadable = Spans::default();
-        for number in BTreeSet::from([0, last]) {
+        let mut buffer = Buffer::new(CHUNK);
+        for number in numbers {
+            if self.stop.requested().is_some() {
+                self.withdraw_head();
+                return Err(self.interrupted());
+            }
             let span = self.chunk(number);
-            let mut buffer = Buffer::new(CHUNK);
             buffer.fill(0xa5);
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
             read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable)
@@ -373,6 +393,13 @@ impl<'a> Passes<'a> {
             reading: None,
         }));
     }
+}
+
+/// True where zeros that are not the chunk's own could lie in it: all zero in a run, or up to one of its ends.
+fn is_blank(chunk: &[u8]) -> bool {
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let end = chunk.len().min(512);
+    chunk.chunks(BLANK).any(is_zero) || is_zero(&chunk[..end]) || is_zero(&chunk[chunk.len() - end..])
 }
 
 fn thread_failed(error: io::Error) -> Failure {
