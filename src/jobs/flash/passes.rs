@@ -290,7 +290,8 @@ impl<'a> Passes<'a> {
             match error.raw_os_error() {
                 Some(libc::ENODEV) => self.gone(),
                 _ => Failure::failed(format!(
-                    "flushing {name}: {error}; some of what was written is not on it, and it does not boot; take another stick"
+                    "flushing {name}: {error}; some of what was written is not on it, and {}; take another stick",
+                    self.state()
                 )),
             }
         })
@@ -311,8 +312,9 @@ impl<'a> Passes<'a> {
                 Failure::refused(format!("{name} is too small: it ends at byte {}, and the image goes on", error.at))
             }
             _ => Failure::failed(format!(
-                "writing {place} of {name}: {}; the stick does not boot now; take another stick, or another port",
-                error.cause
+                "writing {place} of {name}: {}; {}; take another stick, or another port",
+                error.cause,
+                self.state()
             )),
         }
     }
@@ -329,8 +331,9 @@ impl<'a> Passes<'a> {
 
     fn gone(&self) -> Failure {
         Failure::stopped(format!(
-            "{} is gone: it was unplugged, or stopped answering; plug it in again (it does not boot now), and run the same command",
-            self.outcome.medium
+            "{} is gone: it was unplugged, or stopped answering; plug it in again ({}), and run the same command",
+            self.outcome.medium,
+            self.state()
         ))
     }
 
@@ -359,7 +362,15 @@ impl<'a> Passes<'a> {
         }
     }
 
+    /// What a medium is good for that was left where it is now.
+    fn state(&self) -> &'static str {
+        if self.head.is_some() { "it does not boot now" } else { "it may still boot what was on it before" }
+    }
+
     fn interrupted(&self) -> Failure {
+        if self.head.is_none() {
+            return Failure::stopped(format!("as asked; nothing of the image is on {} yet", self.outcome.medium));
+        }
         Failure::stopped(format!(
             "as asked; {} holds a part of the image and does not boot; the same command writes it anew",
             self.outcome.medium
