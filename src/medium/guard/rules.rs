@@ -156,6 +156,11 @@ fn in_use(candidate: &Candidate<'_>) -> Option<Objection> {
     let (topology, block) = (candidate.topology, candidate.block);
     let uses = standing_on(candidate);
     let others = apart_from_system(&uses);
+    // Nor is a volume to be closed whose group the system's volumes are of.
+    let kept: Vec<String> =
+        uses.iter().filter(|found| !others.contains(found)).filter_map(|found| command(topology, &found.standing)).collect();
+    let is_kept = |found: &&Use| command(topology, &found.standing).is_some_and(|command| kept.contains(&command));
+    let others: Vec<&Use> = others.into_iter().filter(|found| !is_kept(found)).collect();
     let is_plain = |found: &&&Use| matches!(found.standing, Standing::Partition(_) | Standing::Mount(_));
     let mut seen: Vec<String> = others.iter().filter(|found| !is_plain(found)).map(ToString::to_string).collect();
     // From below to above, so that the last to be closed comes first; a group of volumes once, below all that lies on one of them.

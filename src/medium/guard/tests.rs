@@ -117,6 +117,7 @@ fn an_encrypted_root_on_a_usb_disk_is_the_system() {
     machine.mount("253:1 / / ext4 /dev/mapper/vg0-root rw");
     // Nobody is told to close the volume that the system runs from, nor what lies on it.
     machine.loop_device(0, "/home/ann/x.img");
+    machine.mapper(2, "vg0-spare", "LVM-abd", &["dm-0"]);
     assert_eq!(verdict(&machine, "sdb"), [("system", Never)]);
     assert_eq!(verdict(&machine, "dm-0"), [("kind", Never), ("system", Never)]);
 }
@@ -185,11 +186,11 @@ fn swap_is_of_the_system_and_zram_harms_nobody() {
     machine.made("zram0", "252:0", 1000);
     machine.swap("/dev/zram0");
     assert_eq!(verdict(&machine, "sdb"), []);
-    machine.swap("/dev/sdb1");
+    machine.swap("/dev/sdb1\\040(deleted)");
     let found = findings(&machine, "sdb");
     assert_eq!(short(&found), [("system", Never)]);
     assert!(found[0].sentence.contains("it carries swap"), "{}", found[0].sentence);
-    assert_eq!(found[0].looked_at, "sdb1 → swap /dev/sdb1");
+    assert_eq!(found[0].looked_at, "sdb1 → swap /dev/sdb1 (deleted)");
 }
 
 #[test]

@@ -214,6 +214,19 @@ fn the_root_of_a_live_system_leads_to_its_stick() {
 }
 
 #[test]
+fn layers_that_moved_when_the_overlay_became_the_root_are_found() {
+    let machine = Machine::new();
+    machine.disk(USB, "sdb", "8:16", 1 << 30);
+    machine.disk(&USB.replace("2-3", "2-4"), "sdc", "8:32", 1 << 30);
+    machine.mount("0:30 / / overlay overlay rw,lowerdir=/live/lower,upperdir=/memory/rw,workdir=/memory/work");
+    machine.mount("8:16 / /run/live/lower squashfs /dev/sdb ro");
+    machine.mount("8:32 / /run/other/lower squashfs /dev/sdc ro");
+    let topology = topology(&machine);
+    assert_eq!(standing(&topology, "sdb"), ["sdb → /run/live/lower", "sdb → /run/live/lower → /"]);
+    assert_eq!(standing(&topology, "sdc"), ["sdc → /run/other/lower"]);
+}
+
+#[test]
 fn arrays_caches_and_zram_stand_on_their_disks() {
     let machine = Machine::new();
     machine.disk(USB, "sdb", "8:16", 1 << 30);
