@@ -1,5 +1,7 @@
 //! Small machines, and what lies on what in them.
 
+use std::process::{Child, Command};
+
 use super::*;
 use crate::sys::machine::Machine;
 
@@ -340,4 +342,48 @@ fn this_machine_is_read() {
     assert!(topology.mounts().iter().any(|mount| mount.point == Path::new("/")));
     let numbers: Vec<_> = topology.blocks().iter().map(|block| block.number).collect();
     assert!(numbers.is_sorted());
+}
+
+/// A loop device of this machine, made of a file; detached when dropped.
+struct Attached(String);
+
+impl Attached {
+    fn to(file: &Path) -> Option<Self> {
+        let made = Command::new("losetup").args(["--find", "--show"]).arg(file).output().ok()?;
+        made.status.success().then(|| Self(String::from_utf8(made.stdout).unwrap().trim().to_owned()))
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["--detach", &self.0]).status();
+    }
+}
+
+#[test]
+fn a_loop_device_of_this_machine_is_described_and_its_writer_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().canonicalize().unwrap().join("a stick.img");
+    fs::File::create(&file).unwrap().set_len(3 << 20).unwrap();
+    let Some(node) = Attached::to(&file) else {
+        println!("skipped: loop devices need root and losetup");
+        return;
+    };
+    let topology = Topology::read(&Sysfs::default()).unwrap();
+    let block = topology.at_node(Path::new(&node.0)).unwrap();
+    assert_eq!((&block.kind, block.size, block.sector, block.is_read_only), (&Kind::Loop, 3 << 20, 512, false));
+    assert_eq!((&block.node, block.backing.as_ref()), (&PathBuf::from(&node.0), Some(&file)));
+    assert!(topology.holding(Path::new(&node.0)).contains(&block.number));
+    let hold = |writes| {
+        let device = fs::File::options().read(true).write(writes).open(&node.0).unwrap();
+        Command::new("sleep").arg("60").stdin(device).spawn().unwrap()
+    };
+    let (mut reader, mut writer) = (hold(false), hold(true));
+    let found = crate::sys::writers(&[block.number]);
+    for child in [&mut reader, &mut writer] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let named = |child: &Child| found.contains(&format!("sleep (pid {})", child.id()));
+    assert!(named(&writer) && !named(&reader), "{found:?}");
 }
