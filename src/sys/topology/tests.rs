@@ -39,6 +39,7 @@ fn a_disk_and_its_partitions_are_described() {
     for (name, value) in [("diskseq", "17\n"), ("removable", "1\n"), ("ro", "1\n"), ("queue/logical_block_size", "4096\n")] {
         machine.attribute("sdb", name, value);
     }
+    machine.link("dev/disk/by-id/lvm-pv-uuid-my9OID", "../../sdb");
     machine.link("dev/disk/by-id/usb-SanDisk_4C53-0:0", "../../sdb");
     machine.link("dev/disk/by-id/usb-SanDisk_4C53-0:0-part1", "../../sdb1");
     let topology = topology(&machine);
@@ -146,6 +147,8 @@ fn a_chain_leads_through_encryption_and_volumes_to_mounts_and_swap() {
     assert_eq!(holding(&topology, "/home/ann/image.iso"), ["dm-0", "dm-1", "sdb", "sdb3"]);
     assert_eq!(holding(&topology, "/boot/efi/x"), ["sdb", "sdb1"]);
     assert_eq!(holding(&topology, "/dev/sdb1"), ["sdb", "sdb1"]);
+    let node = |path: &str| topology.at_node(Path::new(path)).map(|block| &*block.name);
+    assert_eq!([node("/dev/mapper/vg0-root"), node("/dev/dm-1"), node("/dev/mapper/vg0")], [Some("dm-1"), Some("dm-1"), None]);
 }
 
 #[test]
