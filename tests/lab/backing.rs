@@ -43,9 +43,11 @@ impl Backing {
 
     /// The host's disk reports this error number whenever one of these sectors of 512 bytes is accessed.
     pub fn fault(&mut self, access: Access, sectors: impl IntoIterator<Item = u64>, errno: u8) {
-        self.faults.extend(sectors.into_iter().map(|sector| {
-            json!({"event": "none", "iotype": access.word(), "sector": sector, "errno": errno, "once": false})
-        }));
+        self.faults.extend(
+            sectors
+                .into_iter()
+                .map(|sector| json!({"event": "none", "iotype": access.word(), "sector": sector, "errno": errno, "once": false})),
+        );
     }
 
     /// Limits the speed.

@@ -100,7 +100,8 @@ impl Guest {
     pub fn run(&self, script: &str) -> Result<String, Box<dyn Error>> {
         let folder = self.folder.path();
         let drives = self.drives.len();
-        let sticks: Vec<_> = (self.sticks.iter().enumerate().filter(|(_, stick)| stick.plugged).map(|(number, _)| number.to_string())).collect();
+        let sticks: Vec<_> =
+            (self.sticks.iter().enumerate().filter(|(_, stick)| stick.plugged).map(|(number, _)| number.to_string())).collect();
         let sticks = sticks.join(" ");
         let built = Path::new(env!("CARGO_BIN_EXE_discrip")).parent().map(Path::to_owned);
         let programs = std::env::var_os("PROGRAMS").map(PathBuf::from).or(built).unwrap_or_default();

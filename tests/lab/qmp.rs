@@ -47,9 +47,7 @@ impl Qmp {
             }
             ["tray-open", id] => self.execute("blockdev-open-tray", json!({"id": id, "force": true})),
             ["tray-close", id] => self.execute("blockdev-close-tray", json!({"id": id})),
-            ["unplug", id] if self.pluggable.contains_key(id) => {
-                self.execute("device_del", json!({"id": format!("{id}-usb")}))
-            }
+            ["unplug", id] if self.pluggable.contains_key(id) => self.execute("device_del", json!({"id": format!("{id}-usb")})),
             ["unplug", id] => self.attach(id, false),
             ["plug", id] => self.plug(id),
             _ => Err(format!("no such request: {request}").into()),

@@ -99,7 +99,8 @@ impl Stick {
         let usb = |driver| json!({"driver": driver, "id": plug, "bus": "xhci.0", "serial": serial});
         let disk = json!({"drive": format!("{id}-file"), "removable": self.removable, "serial": serial,
             "werror": "report", "rerror": "report", "write-cache": "on"});
-        let scsi = json!({"driver": "scsi-hd", "id": id, "bus": format!("{plug}.0"), "lun": 0, "vendor": "LAB", "product": "Stick"});
+        let scsi =
+            json!({"driver": "scsi-hd", "id": id, "bus": format!("{plug}.0"), "lun": 0, "vendor": "LAB", "product": "Stick"});
         match self.bus {
             Bus::Usb => vec![all_of([usb("usb-storage"), disk])],
             Bus::Uas => vec![usb("usb-uas"), all_of([scsi, disk])],

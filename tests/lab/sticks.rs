@@ -205,9 +205,7 @@ chapter pulled_out; chapter plugged_in_again
 fn replaced() -> Ending {
     let guest = Guest::new()?;
     guest.disc("image.iso", 27, 5000)?;
-    let sticks = ["asked", "other", "twin"].map(|name| used(&guest, name));
-    let [asked, other, twin] = sticks;
-    let sticks = [asked?, other?, twin?];
+    let sticks = [used(&guest, "asked")?, used(&guest, "other")?, used(&guest, "twin")?];
     let guest = guest.with_sticks([
         Stick::new(Bus::Usb, &sticks[0]),
         Stick::new(Bus::Usb, &sticks[1]).unplugged(),
