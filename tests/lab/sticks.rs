@@ -152,14 +152,15 @@ chapter read_only; chapter too_small; chapter nobody_to_ask; chapter no_such_sti
     Ok(said)
 }
 
-/// Sectors that can't be written: an error of the stick, and no space left inside of it.
+/// Sectors that can't be written: an error of the stick, and no space left inside of it. And such as can't be read back.
 fn failing() -> Ending {
     let guest = Guest::new()?;
     guest.disc("image.iso", 25, 5000)?;
-    let (broken, full) = (fresh(&guest, "broken")?, fresh(&guest, "full")?);
+    let (broken, full, mute) = (fresh(&guest, "broken")?, fresh(&guest, "full")?, fresh(&guest, "mute")?);
     let guest = guest.with_sticks([
         Stick::new(Bus::Usb, &broken).unwritable(WriteError::Io, 12_288..12_296),
         Stick::new(Bus::Uas, &full).unwritable(WriteError::Full, 12_288..12_296),
+        Stick::new(Bus::Usb, &mute).unreadable(12_288..12_296),
     ]);
     guest.run(
         r#"
@@ -170,7 +171,12 @@ unwritable() { # NUMBER FILE
 }
 write_error() { unwritable 0 broken; }
 no_space_inside() { unwritable 1 full; }
-chapter write_error; chapter no_space_inside
+not_to_be_read_back() {
+    fails any isoflash --yes /share/image.iso "$(stick 2)"
+    [ $got = 1 ] || [ $got = 4 ] # not proved
+    names_sector 12288
+}
+chapter write_error; chapter no_space_inside; chapter not_to_be_read_back
 "#,
     )
 }
