@@ -17,6 +17,7 @@ pub(super) enum Topic {
     RetryTime,
     FlippedBit,
     RandomData,
+    ShortWrite,
 }
 
 /// Fills `buffer` with random bytes; `stream` tells one filling from another.

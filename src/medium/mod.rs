@@ -7,6 +7,7 @@ pub mod guard;
 mod output;
 mod regular_file;
 mod saved_file;
+mod size;
 mod span;
 
 pub use around::read_around;
@@ -15,4 +16,5 @@ pub use contract::{Geometry, Medium, Writable, WriteError};
 pub use output::{Output, OutputError, OutputKind};
 pub use regular_file::{Existing, RegularFile};
 pub use saved_file::{save, temporary};
+pub use size::{SizeError, parse_size};
 pub use span::{Span, Spans};

@@ -1,0 +1,195 @@
+//! A USB stick made of a file, and of whatever sticks do wrong.
+//!
+//! It is read and written directly, with the kernel's rules for that (`direct`), and is a [`Medium`] like any other: whoever writes it
+//! can't tell it from a real one. An access goes through the `faults` first, which make it fail or stop short, then into the `cells`:
+//! as much of FILE as is real, behind a volatile `cache`. What the stick does is a function of operand, FILE, seed and what was written
+//! since it was opened.
+
+mod backing;
+mod cache;
+mod cells;
+mod direct;
+mod error;
+mod faults;
+mod operand;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::errno::Errno;
+
+use self::cache::Cache;
+use self::cells::Cells;
+use self::direct::Asked;
+pub use self::error::StickError;
+use self::faults::{Access, Faults, Reach};
+pub(super) use self::operand::OPTIONS;
+use self::operand::Operand;
+use crate::medium::{Geometry, Medium, Writable};
+
+/// An emulated stick that is plugged in. Dropped, it forgets what its cache held, as at a power cut.
+#[derive(Debug)]
+pub struct Stick {
+    backing: PathBuf,
+    geometry: Geometry,
+    read_only: bool,
+    faults: Faults,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    cells: Cells,
+    /// Bytes taken since the stick was opened.
+    written: u64,
+    /// Writes begun since then.
+    writes: u64,
+    /// It left the bus, and never comes back.
+    gone: bool,
+    violations: Vec<String>,
+}
+
+impl Stick {
+    /// The stick that an operand describes; `text` is everything that follows `emulated:`.
+    pub(super) fn plug_in(text: &str) -> Result<Self, StickError> {
+        let operand = Operand::parse(text)?;
+        let (file, bytes) = backing::open(&operand)?;
+        let cells = Cells {
+            file,
+            sector: operand.sector,
+            real: operand.real.unwrap_or(bytes),
+            beyond: operand.beyond(),
+            cache: operand.cache.map(|room| Cache::new(room, operand.sector)),
+            flush: operand.flush,
+        };
+        let gone = operand.faults.gone_after == Some(0);
+        Ok(Self {
+            backing: operand.file,
+            geometry: Geometry { bytes, sector: operand.sector },
+            read_only: operand.read_only,
+            faults: operand.faults,
+            state: Mutex::new(State { cells, written: 0, writes: 0, gone, violations: Vec::new() }),
+        })
+    }
+
+    /// The vendor, as a stick tells it in its INQUIRY data.
+    pub fn vendor(&self) -> &'static str {
+        "DISCSMTH"
+    }
+
+    /// The model; no other stick has this one.
+    pub fn model(&self) -> &'static str {
+        "Emulated stick"
+    }
+
+    /// The serial number.
+    pub fn serial(&self) -> &'static str {
+        "EMUSTICK1"
+    }
+
+    /// FILE, which the stick is made of, as it was named.
+    pub fn backing(&self) -> &Path {
+        &self.backing
+    }
+
+    /// True when its write protection is on: each write fails with EROFS.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// The accesses so far that broke the rules of O_DIRECT, each in words. Each of them failed with EINVAL.
+    pub fn violations(&self) -> Vec<String> {
+        self.state().violations.clone()
+    }
+
+    /// The state has no half-done changes, so that a panic elsewhere does not spoil it.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stick, if it is still there and the access is one that the kernel passes on to it.
+    fn accept(&self, asked: Asked) -> Result<MutexGuard<'_, State>, Errno> {
+        let mut state = self.state();
+        if let Some(violation) = asked.violation(self.geometry.sector) {
+            state.violations.push(violation);
+            return Err(Errno::EINVAL);
+        }
+        if state.gone { Err(Errno::ENODEV) } else { Ok(state) }
+    }
+
+    /// How many of `length` bytes at `offset` lie on the stick.
+    fn up_to_end(&self, offset: u64, length: usize) -> u64 {
+        self.geometry.bytes.saturating_sub(offset).min(length as u64)
+    }
+}
+
+impl Medium for Stick {
+    fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    fn read_some(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let asked = Asked { access: Access::Reading, address: buffer.as_ptr().addr(), length: buffer.len(), offset };
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let state = self.accept(asked)?;
+        let there = self.up_to_end(offset, buffer.len());
+        if there == 0 {
+            return Ok(0);
+        }
+        let good = self.faults.before_failure(Access::Reading, offset..offset + there);
+        if good == 0 {
+            return Err(Errno::EIO.into());
+        }
+        let buffer = &mut buffer[..good as usize];
+        state.cells.read(buffer, offset)?;
+        self.faults.spoil(buffer, offset);
+        Ok(good as usize)
+    }
+}
+
+impl Writable for Stick {
+    fn write_some(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
+        let asked = Asked { access: Access::Writing, address: buffer.as_ptr().addr(), length: buffer.len(), offset };
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let mut state = self.accept(asked)?;
+        if self.read_only {
+            return Err(Errno::EROFS.into());
+        }
+        let there = self.up_to_end(offset, buffer.len());
+        if there == 0 {
+            return Err(Errno::ENOSPC.into());
+        }
+        state.writes += 1;
+        let share = self.faults.share(state.writes, there);
+        let mut taken = self.faults.before_failure(Access::Writing, offset..offset + share);
+        if taken == 0 {
+            return Err(Errno::EIO.into());
+        }
+        if let Reach::UntilGone(left) = self.faults.before_gone(state.written, taken) {
+            state.gone = true;
+            taken = left;
+        }
+        if taken == 0 {
+            return Err(Errno::ENODEV.into());
+        }
+        state.cells.write(&buffer[..taken as usize], offset)?;
+        state.written += taken;
+        Ok(taken as usize)
+    }
+
+    fn settle(&self) -> io::Result<()> {
+        let mut state = self.state();
+        if state.gone {
+            return Err(Errno::ENODEV.into());
+        }
+        state.cells.settle()
+    }
+}
