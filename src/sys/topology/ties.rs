@@ -166,7 +166,7 @@ fn split(list: &OsStr) -> impl Iterator<Item = PathBuf> {
     parts.into_iter().filter(|part| !part.is_empty()).map(|part| OsString::from_vec(part).into())
 }
 
-fn last(parts: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
+fn last(parts: &mut [Vec<u8>]) -> &mut Vec<u8> {
     let place = parts.len() - 1;
     &mut parts[place]
 }

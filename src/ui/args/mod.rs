@@ -2,6 +2,7 @@
 
 mod checksum;
 pub mod discrip;
+pub mod isoverify;
 mod show;
 
 pub use checksum::Checksum;
