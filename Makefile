@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 UDEVDIR ?= /usr/lib/udev/rules.d
 
-.PHONY: all test lint lab-setup install
+.PHONY: all test lint lab-setup trees install
 
 all:
 	cargo build --release
@@ -20,6 +20,11 @@ lint:
 lab-setup:
 	tests/lab/setup.sh
 
+# Sets up disks in virtual machines and writes what /sys says of them to tests/trees; the tests take it from there.
+trees:
+	cargo test --test lab -- --trees
+
 install: all
-	install -Dm755 target/release/discrip $(DESTDIR)$(PREFIX)/bin/discrip
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m755 target/release/discrip target/release/isoflash target/release/isoverify $(DESTDIR)$(PREFIX)/bin
 	install -Dm644 udev/70-discsmith.rules $(DESTDIR)$(UDEVDIR)/70-discsmith.rules

@@ -1,7 +1,11 @@
 //! What the bytes of an image mean. Pure: sectors in, meaning out.
 
 pub mod iso9660;
+mod pages;
+pub mod partitions;
 pub mod signature;
+#[cfg(test)]
+mod testing;
 pub mod udf;
 
 use crate::mmc::SECTOR;
@@ -31,12 +35,32 @@ impl Volumes {
     }
 }
 
-/// A number in little-endian bytes.
-fn u32_le(sector: &Sector, at: usize) -> u32 {
-    sector.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
+/// A number of 16 bits in little-endian bytes; 0 where there are none.
+fn u16_le(bytes: &[u8], at: usize) -> u16 {
+    array(bytes, at).map_or(0, u16::from_le_bytes)
 }
 
-/// The same of 16 bits.
-fn u16_le(sector: &Sector, at: usize) -> u16 {
-    sector.get(at..at + 2).and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_le_bytes)
+/// The same of 32 bits.
+fn u32_le(bytes: &[u8], at: usize) -> u32 {
+    array(bytes, at).map_or(0, u32::from_le_bytes)
+}
+
+/// The same of 64 bits.
+fn u64_le(bytes: &[u8], at: usize) -> u64 {
+    array(bytes, at).map_or(0, u64::from_le_bytes)
+}
+
+/// A number of 16 bits in big-endian bytes; 0 where there are none.
+fn u16_be(bytes: &[u8], at: usize) -> u16 {
+    array(bytes, at).map_or(0, u16::from_be_bytes)
+}
+
+/// The same of 32 bits.
+fn u32_be(bytes: &[u8], at: usize) -> u32 {
+    array(bytes, at).map_or(0, u32::from_be_bytes)
+}
+
+/// The bytes of one number.
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
 }

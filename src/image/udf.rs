@@ -17,8 +17,14 @@ const SEQUENCE: u32 = 16;
 impl Volume {
     /// Follows the anchor of the track that begins at `start`. `None` when there is no UDF.
     pub fn find(start: u32, read: &mut impl FnMut(u32) -> Option<Sector>) -> Option<Self> {
+        Self::find_in_blocks(2048, start, read)
+    }
+
+    /// The same for blocks of `block` bytes, as sticks and disks have them: numbers count such blocks, and `read` gives what
+    /// begins at one. A descriptor is in its first 512 bytes (ECMA-167, 3/7.2 and 3/10), so it doesn't matter what else is there.
+    pub fn find_in_blocks(block: u32, start: u32, read: &mut impl FnMut(u32) -> Option<Sector>) -> Option<Self> {
         let anchor = read(start.checked_add(256)?).filter(|sector| tag(sector) == Some(2))?;
-        let (length, first) = (u32_le(&anchor, 16) / 2048, u32_le(&anchor, 20));
+        let (length, first) = (u32_le(&anchor, 16).checked_div(block)?, u32_le(&anchor, 20));
         let mut volume = Self::default();
         for lba in first..first.saturating_add(length.min(SEQUENCE)) {
             let Some(sector) = read(lba) else { continue };

@@ -1,10 +1,16 @@
 //! Each job's story from top to bottom.
 
+pub mod cards;
 pub mod drives;
+mod failure;
+pub mod flash;
+pub mod holes;
 mod meter;
 mod question;
 pub mod rip;
+pub mod targets;
 pub mod verify;
 mod worker;
 
+pub use failure::Failure;
 pub use question::{Answer, Ask, Question, Wanted};

@@ -23,8 +23,10 @@ pub enum Wanted {
 /// The answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Yes.
+    /// Yes, by the person who read the question.
     Yes,
+    /// Yes, said before the question was there (`--yes`).
+    Assumed,
     /// No.
     No,
     /// The number that was typed.

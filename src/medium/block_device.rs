@@ -2,18 +2,23 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::sys::{DeviceNumber, disk};
+use crate::scsi::Cdb;
+use crate::scsi::cdb::Lock;
+use crate::sys::{DeviceNumber, disk, sg};
 
 use super::{Geometry, Medium, Writable};
 
 /// udev and others that look at a disk hold its lock for a moment.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 const LOCK_POLL: Duration = Duration::from_millis(50);
+/// A stick that stops has nothing left to write.
+const EJECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// An open disk. One descriptor, from before the first byte until the last was read back.
 #[derive(Debug)]
@@ -100,9 +105,19 @@ impl BlockDevice {
         disk::reread_partitions(&self.file)
     }
 
-    /// The descriptor, for commands to the device.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// Ejects it: a stick goes off, a card can be taken out.
+    ///
+    /// # Errors
+    /// ENOTTY and EINVAL where the device takes no SCSI commands, EIO where it refuses.
+    pub fn eject(&self) -> io::Result<()> {
+        for cdb in [Cdb::prevent_removal(Lock::Open), Cdb::eject()] {
+            let reply = sg::execute(self.file.as_fd(), cdb.bytes(), None, EJECT_LIMIT)?;
+            let is_eject = cdb == Cdb::eject();
+            if is_eject && (reply.status != 0 || reply.host_status != 0) {
+                return Err(io::Error::from_raw_os_error(libc::EIO));
+            }
+        }
+        Ok(())
     }
 
     /// What an error means: once the disk is gone the kernel says ENOSPC, EIO or ENXIO, and its size is 0.

@@ -70,11 +70,6 @@ impl RegularFile {
         // Only a hint, and some file systems know none.
         let _ = posix_fadvise(self.file.as_fd(), 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
     }
-
-    /// The file itself.
-    pub fn file(&self) -> &File {
-        &self.file
-    }
 }
 
 impl Medium for RegularFile {

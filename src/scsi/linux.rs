@@ -4,15 +4,12 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::mount::{MntFlags, umount2};
-
 use super::device::SgDevice;
 use super::{Access, Clock, OpenError, Opened, Port, RealClock};
-use crate::sys::{DeviceNumber, Found, Sysfs, holders, mounts};
+use crate::sys::{DeviceNumber, Found, Sysfs, holders, mounts, unmount};
 
 /// Major numbers, from the kernel's devices.txt.
 const SR: u64 = 11;
@@ -177,9 +174,10 @@ impl Port for SgPort {
 
     fn unmount(&mut self) -> Result<(), OpenError> {
         let place = self.place()?;
+        let node = place.drive.as_ref().map_or(&place.node, |drive| &drive.node);
         // What was mounted last may lie on top of the others.
         for point in place.mount_points().iter().rev() {
-            place.unmount(point).map_err(|why| OpenError::Failed {
+            unmount(point, node).map_err(|why| OpenError::Failed {
                 node: place.name(),
                 why: format!("unmounting {}: {why}; close what uses it and run this command again", point.display()),
             })?;
@@ -236,23 +234,6 @@ impl Place {
             _ => None,
         };
         Ok((SgDevice::new(node, sibling, self.drive.as_ref().and_then(|drive| drive.longest)), access))
-    }
-
-    /// As root by system call; for a person, udisks may unmount what it mounted for them.
-    fn unmount(&self, point: &Path) -> Result<(), String> {
-        match umount2(point, MntFlags::UMOUNT_NOFOLLOW) {
-            Ok(()) => return Ok(()),
-            Err(nix::Error::EPERM) => {}
-            Err(errno) => return Err(errno.desc().to_owned()),
-        }
-        let node = self.drive.as_ref().map_or(&self.node, |drive| &drive.node);
-        let udisks =
-            Command::new("udisksctl").args(["unmount", "--no-user-interaction", "-b"]).arg(node).stdin(Stdio::null()).output();
-        match udisks {
-            Ok(output) if output.status.success() => Ok(()),
-            Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-            Err(_) => Err("only root may do this here".to_owned()),
-        }
     }
 }
 

@@ -40,6 +40,20 @@ fn programs(is_meant: &dyn Fn(&Metadata, &Path) -> bool) -> Vec<String> {
     others.map(|pid| format!("{} (pid {pid})", name(pid))).collect()
 }
 
+/// Other programs that keep a file system busy: with a file open below `point`, or standing or running there. Named as by [`holders`].
+pub fn users_of(point: &Path) -> Vec<String> {
+    let uses = |pid: &u32| {
+        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let open = names(&folder.join("fd")).into_iter().map(|fd| folder.join("fd").join(fd));
+        let places = ["cwd", "root", "exe"].map(|link| folder.join(link));
+        // The links' names alone: what they lead to may hang.
+        open.chain(places).any(|link| fs::read_link(link).is_ok_and(|target| target.starts_with(point)))
+    };
+    let pids = names(Path::new("/proc")).into_iter().filter_map(|name| name.parse().ok());
+    let others = pids.filter(|pid| *pid != process::id()).filter(uses);
+    others.map(|pid| format!("{} (pid {pid})", name(pid))).collect()
+}
+
 /// Reads the `flags:` of a descriptor (proc_pid_fdinfo(5)): in octal, as open(2) takes them.
 /// What can't be read counts as writing: better a refusal too many.
 fn is_for_writing(facts: &Path) -> bool {

@@ -18,13 +18,15 @@ mod signals;
 mod space;
 mod sysfs;
 pub mod topology;
+mod unmount;
 
 pub use buffer::Buffer;
 pub use drives::Found;
-pub use holders::{holders, writers};
+pub use holders::{holders, users_of, writers};
 pub use inhibit::Inhibit;
 pub use number::DeviceNumber;
 pub use signals::{Signal, Stop};
 pub use space::{Cause, Ceiling, Space};
 pub use sysfs::Sysfs;
 pub use topology::Topology;
+pub use unmount::unmount;

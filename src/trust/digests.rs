@@ -81,6 +81,13 @@ impl fmt::Display for Algorithm {
     }
 }
 
+/// SHA-256 of some bytes, in hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    let mut sums = Sums::new([Algorithm::Sha256]);
+    sums.update(bytes);
+    sums.finish().into_values().collect()
+}
+
 /// Running digests of one stream.
 pub struct Sums(Vec<(Algorithm, State)>);
 

@@ -5,5 +5,5 @@ mod digests;
 mod ledger;
 
 pub use checksum::{ChecksumError, Expectation, Expected};
-pub use digests::{Algorithm, Digests, Sums, UnknownAlgorithm};
+pub use digests::{Algorithm, Digests, Sums, UnknownAlgorithm, sha256};
 pub use ledger::{Ledger, LedgerError};

@@ -27,7 +27,7 @@ impl Prompt {
     /// Asks. A signal counts as no.
     pub fn ask(self, question: &Question, stop: &Stop) -> Answer {
         match (self, &question.wanted) {
-            (Self::Yes, Wanted::Yes) => Answer::Yes,
+            (Self::Yes, Wanted::Yes) => Answer::Assumed,
             (Self::Yes, _) => Answer::Nobody,
             (Self::Never, _) => Answer::Unasked,
             (Self::Terminal, _) => ask_terminal(question, stop).unwrap_or(Answer::Nobody),

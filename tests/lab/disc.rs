@@ -32,6 +32,13 @@ pub fn make(file: &Path, seed: u64, sectors: usize) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
+/// So many sectors of bytes that occur only there; another seed gives others.
+pub fn noise(seed: u64, sectors: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(sectors * SECTOR);
+    Random(seed).fill(&mut bytes, sectors)?;
+    Ok(bytes)
+}
+
 /// xorshift64*, by Sebastiano Vigna.
 struct Random(u64);
 

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::backing::{Access, Backing};
 
 /// How a drive is connected; each is another driver and another path of errors in the guest's kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,51 +31,30 @@ pub enum Fault {
 pub struct Drive {
     /// How it is connected.
     pub bus: Bus,
-    image: String,
-    unreadable: Vec<u64>,
-    fault: Fault,
-    bytes_per_second: Option<u64>,
+    disc: Backing,
 }
 
 impl Drive {
     /// A drive without faults.
     pub fn new(bus: Bus, image: &Path) -> Self {
-        let image = image.display().to_string();
-        Self { bus, image, unreadable: Vec::new(), fault: Fault::Medium, bytes_per_second: None }
+        Self { bus, disc: Backing::new(image, true) }
     }
 
-    /// Makes sectors unreadable.
+    /// Makes sectors (of 2048 bytes) unreadable.
     pub fn unreadable(mut self, fault: Fault, sectors: &[Range<u64>]) -> Self {
-        self.fault = fault;
-        self.unreadable = sectors.iter().cloned().flatten().collect();
+        self.disc.fault(Access::Read, sectors.iter().cloned().flatten().map(|lba| lba * 4), fault as u8);
         self
     }
 
     /// Makes it slow, so that something can happen while a program reads.
     pub fn slow(mut self, bytes_per_second: u64) -> Self {
-        self.bytes_per_second = Some(bytes_per_second);
+        self.disc.slow(Access::Read, bytes_per_second);
         self
     }
 
     /// QEMU's arguments for the drive `cdNUMBER`.
     pub fn arguments(&self, number: usize) -> Vec<String> {
-        let mut arguments = Vec::new();
-        let mut node = json!({"driver": "file", "filename": self.image});
-        if !self.unreadable.is_empty() {
-            let rules: Vec<Value> = (self.unreadable.iter())
-                .map(
-                    |lba| json!({"event": "none", "iotype": "read", "sector": lba * 4, "errno": self.fault as u8, "once": false}),
-                )
-                .collect();
-            node = json!({"driver": "blkdebug", "image": node, "inject-error": rules});
-        }
-        if let Some(rate) = self.bytes_per_second {
-            arguments.extend(["-object".to_owned(), format!("throttle-group,id=slow{number},x-bps-read={rate}")]);
-            node = json!({"driver": "throttle", "throttle-group": format!("slow{number}"), "file": node});
-        }
-        let disc = json!({"driver": "raw", "node-name": format!("disc{number}"), "read-only": true, "file": node});
-        arguments.extend(["-blockdev".to_owned(), disc.to_string()]);
-
+        let mut arguments = self.disc.arguments(&format!("disc{number}"));
         let id = format!("cd{number}");
         let (driver, bus) = match self.bus {
             Bus::Scsi => ("scsi-cd", "scsi.0".to_owned()),

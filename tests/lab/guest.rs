@@ -1,4 +1,4 @@
-//! A virtual machine with Debian's kernel, optical drives and the host's programs, in which a story's script runs.
+//! A virtual machine with Debian's kernel, optical drives, USB sticks and the host's programs, in which a story's script runs.
 //!
 //! No KVM: it is missing in most places where tests run, and the guests are fast enough without.
 
@@ -17,15 +17,24 @@ use tempfile::TempDir;
 use crate::disc;
 use crate::drive::{Bus, Drive};
 use crate::qmp::Qmp;
+use crate::stick::Stick;
 
 const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab");
 const QEMU: &str = "qemu-system-x86_64";
 /// Every script ends well within this, on two slow cores.
 const LIMIT: Duration = Duration::from_secs(240);
 
+/// A machine with nothing in it, that dies with this process.
+pub fn qemu() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", QEMU, "-accel", "tcg,tb-size=256"]);
+    command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+    command
+}
+
 /// Why no guest can be started here, if so.
 pub fn missing() -> Option<String> {
-    let files = ["vmlinux", "initramfs"].map(|file| Path::new(LAB).join(file));
+    let files = ["vmlinux", "initramfs", "images"].map(|file| Path::new(LAB).join(file));
     let no_file = files
         .iter()
         .find(|file| !file.exists())
@@ -35,22 +44,35 @@ pub fn missing() -> Option<String> {
     no_file.or_else(|| [QEMU, "xorriso"].into_iter().find(|program| !works(program)).map(str::to_owned))
 }
 
-/// A machine that is not yet running: its discs and drives.
+/// A machine that is not yet running: its discs, drives and sticks.
 pub struct Guest {
-    /// The guest's /share: discs, script and output.
+    /// The guest's /share: discs, sticks, script and output.
     folder: TempDir,
     drives: Vec<Drive>,
+    sticks: Vec<Stick>,
+    arguments: Vec<String>,
 }
 
 impl Guest {
     /// A machine without drives.
     pub fn new() -> Result<Self, Box<dyn Error>> {
-        Ok(Self { folder: TempDir::with_prefix_in("lab-", env!("CARGO_TARGET_TMPDIR"))?, drives: Vec::new() })
+        let folder = TempDir::with_prefix_in("lab-", env!("CARGO_TARGET_TMPDIR"))?;
+        Ok(Self { folder, drives: Vec::new(), sticks: Vec::new(), arguments: Vec::new() })
+    }
+
+    /// One of the bootable images from Debian's packages.
+    pub fn bootable(name: &str) -> PathBuf {
+        Path::new(LAB).join("images").join(name)
+    }
+
+    /// The file that is `/share/NAME` in the guest.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Makes a disc, `/share/NAME` in the guest.
     pub fn disc(&self, name: &str, seed: u64, sectors: usize) -> Result<PathBuf, Box<dyn Error>> {
-        let file = self.folder.path().join(name);
+        let file = self.file(name);
         disc::make(&file, seed, sectors)?;
         Ok(file)
     }
@@ -62,14 +84,32 @@ impl Guest {
         self
     }
 
+    /// Plugs sticks in. They are stick0, stick1, … for the host; `$(stick 0)` is the node in the guest.
+    pub fn with_sticks(mut self, sticks: impl IntoIterator<Item = Stick>) -> Self {
+        self.sticks.extend(sticks);
+        self
+    }
+
+    /// Builds in what only QEMU's own words describe.
+    pub fn with_arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
+        self.arguments.extend(arguments);
+        self
+    }
+
     /// Runs the script, and returns what it printed; an error if it failed, took too long, or the machine stopped.
     pub fn run(&self, script: &str) -> Result<String, Box<dyn Error>> {
         let folder = self.folder.path();
         let drives = self.drives.len();
-        let discrip = std::env::var("DISCRIP").ok();
-        let discrip = discrip.as_deref().unwrap_or(env!("CARGO_BIN_EXE_discrip"));
+        let sticks: Vec<_> =
+            (self.sticks.iter().enumerate().filter(|(_, stick)| stick.plugged).map(|(number, _)| number.to_string())).collect();
+        let sticks = sticks.join(" ");
+        let built = Path::new(env!("CARGO_BIN_EXE_discrip")).parent().map(Path::to_owned);
+        let programs = std::env::var_os("PROGRAMS").map(PathBuf::from).or(built).unwrap_or_default();
         let library = include_str!("guest.sh");
-        let all = format!("DISCRIP={discrip}\n{library}\nall_drives {drives}\n{script}\n[ $failures = 0 ]\n");
+        let all = format!(
+            "LAB={LAB} PROGRAMS={}\n{library}\nall_drives {drives}\nall_sticks {sticks}\n{script}\n[ $failures = 0 ]\n",
+            programs.display()
+        );
         fs::write(folder.join("script"), all)?;
         fs::write(folder.join("output"), "")?;
         let ending = self.start().and_then(|machine| machine.serve(folder));
@@ -88,10 +128,8 @@ impl Guest {
         let folder = self.folder.path();
         let sockets = TempDir::new()?; // a short path: a socket's name has room for 108 bytes
         let socket = sockets.path().join("qmp");
-        // The kernel takes the machine with it if this process dies.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", QEMU, "-accel", "tcg,tb-size=256", "-M", "q35,usb=off,vmport=off", "-cpu", "max"]);
-        command.args(["-m", "1024", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        let mut command = qemu();
+        command.args(["-M", "q35,usb=off,vmport=off", "-cpu", "max", "-m", "1024"]);
         command.args(["-kernel", &format!("{LAB}/vmlinux"), "-initrd", &format!("{LAB}/initramfs")]);
         command.args(["-append", "console=ttyS0 panic=-1 random.trust_cpu=on nokaslr mitigations=off tsc=reliable"]);
         command.arg("-serial").arg(format!("file:{}", folder.join("kernel.log").display()));
@@ -105,12 +143,23 @@ impl Guest {
         for (number, drive) in self.drives.iter().enumerate() {
             command.args(drive.arguments(number));
         }
+        for (number, stick) in self.sticks.iter().enumerate() {
+            command.args(stick.arguments(number));
+        }
+        command.args(&self.arguments);
         let process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|error| format!("{QEMU}: {error}"))?;
         let process = Process(process);
         let mut qmp = Qmp::connect(&socket)?;
         for (number, drive) in self.drives.iter().enumerate() {
             if drive.bus == Bus::Usb {
-                qmp.attach(&format!("cd{number}"), true)?; // a drive behind QEMU's usb-bot is plugged in when it is complete
+                qmp.plug(&format!("cd{number}"))?;
+            }
+        }
+        for (number, stick) in self.sticks.iter().enumerate() {
+            let id = format!("stick{number}");
+            qmp.can_plug(&id, stick.devices(number));
+            if stick.plugged {
+                qmp.plug(&id)?;
             }
         }
         Ok(Machine { process, qmp: Arc::new(Mutex::new(qmp)) })
@@ -167,7 +216,7 @@ fn lock(qmp: &Mutex<Qmp>) -> std::sync::MutexGuard<'_, Qmp> {
 }
 
 /// QEMU, killed when it is no longer needed.
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {

@@ -1,6 +1,8 @@
 # What a story's script can say. It stands before every script, and runs in the guest under the host's own /bin/sh.
 cd /scratch || exit 1
-cp "$DISCRIP" /usr/bin/discrip || exit 1 # also where the ordinary user can reach it
+for program in discrip isoflash isoverify; do # also where the ordinary user can reach them
+    [ ! -e "$PROGRAMS/$program" ] || cp "$PROGRAMS/$program" /usr/bin/ || exit 1
+done
 failures=0
 
 # host eject|tray-open|tray-close|unplug|plug ID, host insert ID FILE, host after SECONDS ...: acts on the hardware; waits for the answer.
@@ -15,7 +17,7 @@ wait_for() {
     tries=0
     until "$@" 2>/dev/null; do
         tries=$((tries + 1))
-        [ $tries -lt 300 ] || { echo "waited in vain for: $*"; exit 1; }
+        [ $tries -lt 300 ] || { echo "waited in vain for: $*"; dmesg | tail -n 30; exit 1; }
         sleep 0.1
     done
 }
@@ -40,6 +42,29 @@ ends() {
 # said TEXT: what the last such command printed holds this text.
 said() { grep -qF -e "$1" /share/said || { echo "did not say: $1"; exit 1; }; }
 
+# no_success: nor does it speak of success; `NOT verified` does not count.
+no_success() {
+    if sed 's/not verified//Ig' /share/said | grep -iw verified; then echo "speaks of success"; exit 1; fi
+}
+
+# fails STATUS COMMAND...: ends so, and does not claim a success.
+fails() { ends "$@"; no_success; }
+
+# names_sector LBA: a range in what it printed, as 8-15 or 8+8, holds this sector.
+names_sector() {
+    grep -oE '[0-9]+(-|\+)[0-9]+' /share/said | sed 's/[-+]/ & /' | {
+        while read -r first sign last; do
+            [ "$sign" = - ] || last=$((first + last - 1))
+            [ "$1" -lt "$first" ] || [ "$1" -gt "$last" ] || exit 0
+        done
+        echo "no range with sector $1"
+        exit 1
+    } || exit 1
+}
+
+# not_bootable FILE: no firmware and no kernel finds anything on it: its first MiB is zeros.
+not_bootable() { ends 0 cmp -n 1048576 "$1" /dev/zero; }
+
 # chapter FUNCTION: a part of the story. One that fails does not keep the next from being told.
 chapter() {
     echo "== $1"
@@ -53,6 +78,25 @@ chapter() {
 all_drives() {
     for node in $(seq 0 $(($1 - 1))); do wait_for test -b "/dev/sr$node"; done
 }
+
+# stick NUMBER: the node of a stick that is plugged in; nothing if it is not. Which one is sda is up to chance.
+stick() {
+    for disk in /sys/block/sd*; do
+        folder=$(readlink -f "$disk/device") serial=
+        case $folder in *:0) ;; *) continue ;; esac # a card reader's further slots
+        while [ -n "$folder" ] && [ ! -e "$folder/serial" ]; do folder=${folder%/*}; done
+        [ -z "$folder" ] || read -r serial <"$folder/serial"
+        [ "$serial" != "LAB000$1" ] || echo "/dev/${disk##*/}"
+    done
+}
+# A stick that is not yet read has the size 0.
+is_there() { node=$(stick "$1") size=0 && [ -b "$node" ] && read -r size <"/sys/block/${node#/dev/}/size" && [ "$size" != 0 ]; }
+
+# all_sticks NUMBER...: waits for them.
+all_sticks() { for number; do wait_for is_there "$number"; done; }
+
+# load MODULE [OPTION=VALUE]...: a kernel module that few stories need, and those it needs.
+load() { modprobe -d "$LAB/kernel" "$@" || { echo "no module $1"; exit 1; }; }
 
 # hole FILE LBA COUNT: zeros, where a sector could not be read.
 hole() { dd if=/dev/zero of="$1" bs=2048 seek="$2" count="$3" conv=notrunc status=none; }

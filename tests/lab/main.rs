@@ -1,13 +1,18 @@
-//! The lab: `discrip` against the kernel's own drivers for optical drives, in virtual machines (README.md).
+//! The lab: the programs against the kernel's own drivers for optical drives and USB sticks, in virtual machines (README.md).
 //!
 //! The stories run one after the other, as each machine takes a core; `cargo test --test lab -- WORD` runs those with WORD
 //! in their name, and `--nocapture` prints what all of them said.
 
+mod backing;
+mod boot;
 mod disc;
 mod drive;
 mod guest;
 mod qmp;
+mod stick;
+mod sticks;
 mod stories;
+mod trees;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -19,8 +24,14 @@ fn main() -> ExitCode {
         println!("lab: skipped (no {what}; run make lab-setup)");
         return ExitCode::SUCCESS;
     }
+    let is_capture = options.iter().any(|option| option == "--trees");
+    let told: Vec<(&str, Box<dyn Fn() -> stories::Ending>)> = if is_capture {
+        trees::ALL.iter().map(|tree| (tree.name, Box::new(|| tree.capture()) as Box<_>)).collect()
+    } else {
+        stories::ALL.iter().chain(sticks::ALL).map(|&(name, story)| (name, Box::new(story) as Box<_>)).collect()
+    };
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for (name, story) in stories::ALL {
+    for (name, story) in told {
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             skipped += 1;
             continue;

@@ -1,5 +1,6 @@
 //! QEMU's machine protocol: what happens to the guest's hardware while it runs.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 pub struct Qmp {
     commands: UnixStream,
     answers: BufReader<UnixStream>,
+    /// What is added when something that was not built in is plugged in, by its id.
+    pluggable: HashMap<String, Vec<Value>>,
 }
 
 impl Qmp {
@@ -28,7 +31,7 @@ impl Qmp {
             tries += 1;
         };
         let answers = BufReader::new(commands.try_clone()?);
-        let mut qmp = Self { commands, answers };
+        let mut qmp = Self { commands, answers, pluggable: HashMap::new() };
         qmp.execute("qmp_capabilities", json!({}))?;
         Ok(qmp)
     }
@@ -44,19 +47,36 @@ impl Qmp {
             }
             ["tray-open", id] => self.execute("blockdev-open-tray", json!({"id": id, "force": true})),
             ["tray-close", id] => self.execute("blockdev-close-tray", json!({"id": id})),
+            ["unplug", id] if self.pluggable.contains_key(id) => self.execute("device_del", json!({"id": format!("{id}-usb")})),
             ["unplug", id] => self.attach(id, false),
-            ["plug", id] => self.attach(id, true),
+            ["plug", id] => self.plug(id),
             _ => Err(format!("no such request: {request}").into()),
         }
     }
 
-    /// Puts the plug of a USB drive in, or pulls it.
-    pub fn attach(&mut self, id: &str, attached: bool) -> Result<(), Box<dyn Error>> {
+    /// Something USB that `plug` adds; the first device is `ID-usb`.
+    pub fn can_plug(&mut self, id: &str, devices: Vec<Value>) {
+        self.pluggable.insert(id.to_owned(), devices);
+    }
+
+    /// Puts the plug of something USB in.
+    pub fn plug(&mut self, id: &str) -> Result<(), Box<dyn Error>> {
+        let devices = self.pluggable.get(id).cloned().unwrap_or_default();
+        let is_complete = devices.len() == 1;
+        for device in devices {
+            self.execute("device_add", device)?;
+        }
+        // QEMU's bridges from USB to SCSI wait to be told that all is there that hangs on them.
+        if is_complete { Ok(()) } else { self.attach(id, true) }
+    }
+
+    fn attach(&mut self, id: &str, attached: bool) -> Result<(), Box<dyn Error>> {
         let path = format!("/machine/peripheral/{id}-usb");
         self.execute("qom-set", json!({"path": path, "property": "attached", "value": attached}))
     }
 
-    fn execute(&mut self, command: &str, arguments: Value) -> Result<(), Box<dyn Error>> {
+    /// Gives one of QEMU's own commands.
+    pub fn execute(&mut self, command: &str, arguments: Value) -> Result<(), Box<dyn Error>> {
         writeln!(self.commands, "{}", json!({"execute": command, "arguments": arguments}))?;
         loop {
             let mut line = String::new();

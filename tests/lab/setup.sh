@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes what the lab's guests boot from, in target/lab: vmlinux, the modules' initramfs. Installs what is missing (apt, root).
+# Makes what the lab's guests boot from, in target/lab: vmlinux, the modules' initramfs, images. Installs what is missing (apt, root).
 # Quick when all is done already. Nothing is put anywhere else in the tree, and no kernel is installed on this machine.
 set -eu
 here=$(dirname "$(readlink -f "$0")")
 lab=$here/../../target/lab
 packages="qemu-system-x86 busybox-static cpio kmod xz-utils binutils sg3-utils xorriso gddrescue"
-# What the guests need; modprobe adds what these depend on. scsi_debug is there for a story to load with its own options.
-modules="virtio_pci 9p 9pnet_virtio overlay isofs virtio_scsi ahci xhci_pci usb_storage sr_mod sg scsi_debug"
+# What all guests need; modprobe adds what these depend on. A story loads others from target/lab/kernel (guest.sh: load).
+modules="virtio_pci 9p 9pnet_virtio overlay isofs virtio_scsi ahci xhci_pci usb_storage uas sr_mod sd_mod sg"
 
 missing=
 for package in $packages; do
@@ -34,6 +34,18 @@ if [ ! -s "$lab/vmlinux" ] || [ ! -d "$lab/kernel" ]; then
     rm -rf "$lab/kernel"
     mv "$work/kernel" "$lab/kernel"
     mv "$work/vmlinux" "$lab/vmlinux"
+fi
+
+# Images that boot from a stick, out of Debian's packages: a GRUB by grub-mkrescue twice, and an ISOLINUX.
+if [ ! -d "$lab/images" ]; then
+    (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root memtest86+ grub-rescue-pc ipxe)
+    mkdir "$work/images"
+    for package in memtest86+ grub-rescue-pc ipxe; do
+        dpkg -x "$work/$package"_*.deb "$work/packages"
+    done
+    cp "$work/packages/usr/lib/memtest86+/memtest86+x64.iso" "$work/packages/usr/lib/grub-rescue/grub-rescue-cdrom.iso" \
+        "$work/packages/usr/lib/ipxe/ipxe.iso" "$work/images"
+    mv "$work/images" "$lab/images"
 fi
 
 if [ ! -s "$lab/initramfs" ] || [ -n "$(find "$here/setup.sh" "$here/init" "$lab/vmlinux" -newer "$lab/initramfs")" ]; then

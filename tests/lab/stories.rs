@@ -7,8 +7,10 @@ use std::fs::File;
 use crate::drive::{Bus, Drive, Fault};
 use crate::guest::Guest;
 
-/// Runs a machine; what its script printed, or why it failed.
-pub type Story = fn() -> Result<String, Box<dyn Error>>;
+/// What a machine's script printed, or why it failed.
+pub type Ending = Result<String, Box<dyn Error>>;
+/// Runs a machine.
+pub type Story = fn() -> Ending;
 
 /// Every story by its name.
 pub const ALL: &[(&str, Story)] = &[
@@ -116,7 +118,7 @@ fn end_of_disc() -> Result<String, Box<dyn Error>> {
     guest.disc("disc.iso", 3, 5120)?;
     guest.run(
         r#"
-insmod /modules/scsi_debug.ko ptype=5 sector_size=2048 dev_size_mb=10 medium_error_start=5110 medium_error_count=2 opts=2
+load scsi_debug ptype=5 sector_size=2048 dev_size_mb=10 medium_error_start=5110 medium_error_count=2 opts=2
 all_drives 1
 ends 0 sg_dd if=/share/disc.iso of=/dev/sg0 bs=2048 bpt=16 # sr is read-only, but sg writes into the emulated medium
 cp /share/disc.iso want.iso

@@ -217,7 +217,7 @@ fn permit_unmount(request: &Request, ask: &mut Ask<'_>, node: &str, points: &str
     }
     let question = Question::permission(format!("The disc in {node} is mounted on {points}. Unmount it and go on?"));
     match ask(&question) {
-        Answer::Yes => Ok(()),
+        Answer::Yes | Answer::Assumed => Ok(()),
         Answer::No | Answer::Choice(_) | Answer::Nobody => Err(RipError::Refused(format!(
             "the disc in {node} is mounted on {points}; unmount it (umount {points}), or let discrip do it (--unmount), or read it as it is (--shared)"
         ))),

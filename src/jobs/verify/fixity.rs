@@ -13,7 +13,7 @@ use crate::trust::{Algorithm, Expectation, Expected};
 use super::original::beside;
 use super::pass::{Pace, Pass};
 use super::specimen::{Attached, Specimen};
-use super::{STOPPING, VerifyError};
+use super::{Failure, STOPPING, interrupted};
 
 /// What is known of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +45,14 @@ fn check_each(images: &[PathBuf], known: &Known, observer: &mut dyn Observer, st
         let (of_image, text) = match check_one(image, known, observer, stop) {
             Ok(text) => (Status::Done, text),
             Err(Finding::Different(text)) => (Status::Different, text),
-            Err(Finding::Ended(VerifyError::Interrupted)) => {
+            Err(Finding::Ended(failure)) if failure == interrupted() => {
                 let left = images.len() - done;
                 let mut result =
                     JobResult::because(Status::Stopped, format!("as asked; {left} of {} images were not checked", images.len()));
                 result.elapsed = begin.elapsed().as_millis() as u64;
                 return result;
             }
-            Err(Finding::Ended(error)) => (error.status(), error.to_string()),
+            Err(Finding::Ended(failure)) => (failure.status, failure.reason),
         };
         match of_image {
             Status::Done => {}
@@ -77,18 +77,18 @@ fn check_each(images: &[PathBuf], known: &Known, observer: &mut dyn Observer, st
 /// Why an image is not well.
 enum Finding {
     Different(String),
-    Ended(VerifyError),
+    Ended(Failure),
 }
 
-impl From<VerifyError> for Finding {
-    fn from(error: VerifyError) -> Self {
+impl From<Failure> for Finding {
+    fn from(error: Failure) -> Self {
         Self::Ended(error)
     }
 }
 
 /// `Ok` holds by what it was proved.
 fn check_one(image: &Path, known: &Known, observer: &mut dyn Observer, stop: &Stop) -> Result<String, Finding> {
-    let failed = |why: String| VerifyError::Failed(why);
+    let failed = |why: String| Failure::failed(why);
     let meta = super::specimen::look_at(image)?;
     if !meta.is_file() {
         return Err(failed("it is no image file".into()).into());
@@ -105,7 +105,7 @@ fn check_one(image: &Path, known: &Known, observer: &mut dyn Observer, stop: &St
     let specimen = Specimen::open(Attached::Path(image.to_owned()), &[], &mut quiet, stop)?;
     let bytes = specimen.bytes();
     if bytes == 0 {
-        return Err(VerifyError::Refused("it is empty: there is nothing to compare".into()).into());
+        return Err(Failure::refused("it is empty: there is nothing to compare").into());
     }
     let pass = Pass { specimen: &specimen, phase: TransferPhase::Digest, algorithms, observer: &mut quiet, stop };
     let (passed, ended) = pass.run(Pace::Bytes(bytes), |_| Ok(()));
@@ -135,10 +135,10 @@ struct Recorded {
     missing: u64,
 }
 
-fn recorded(image: &Path) -> Result<Recorded, VerifyError> {
+fn recorded(image: &Path) -> Result<Recorded, Failure> {
     let path = beside(image, ".json");
     let shown = path.display();
-    let failed = |why: String| Err(VerifyError::Failed(why));
+    let failed = |why: String| Err(Failure::failed(why));
     let text = match std::fs::read(&path) {
         Ok(text) => text,
         Err(error) => return failed(format!("reading {shown}, its record: {error}")),

@@ -6,7 +6,7 @@ use crate::mmc::SECTOR;
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests, Ledger, Sums};
 
-use super::VerifyError;
+use super::Failure;
 use super::original::{Coming, comparable};
 use super::pass::Part;
 
@@ -24,7 +24,7 @@ pub(super) struct ByImage<'a> {
 }
 
 impl ByImage<'_> {
-    pub(super) fn judge(&mut self, part: &Part<'_>) -> Result<(), VerifyError> {
+    pub(super) fn judge(&mut self, part: &Part<'_>) -> Result<(), Failure> {
         let image = self.coming.next(self.stop)?.unwrap_or_default();
         // The medium may end before the image does, never after.
         let shared = Span { offset: part.offset, length: (image.len() as u64).min(part.span().length) };

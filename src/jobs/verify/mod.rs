@@ -4,7 +4,6 @@
 //! whose parts the `judges` look at, perhaps a second one, and the verdict. [`check`] does the same for many image files, each with what
 //! is known of it.
 
-mod error;
 mod fixity;
 mod judges;
 mod original;
@@ -20,8 +19,7 @@ use crate::medium::Spans;
 use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Expectation, Expected, Ledger};
 
-use super::worker;
-pub use error::VerifyError;
+use super::{Failure, worker};
 pub use fixity::{Known, check, has_record};
 use judges::{ByImage, ByLedger, ByReading, ByVolume};
 use original::Original;
@@ -61,16 +59,21 @@ pub enum Reference {
 /// What a signal does not interrupt.
 const STOPPING: &str = "stopping after the read that is under way (a second signal ends at once)";
 
+/// What a job ends with that a signal ended.
+fn interrupted() -> Failure {
+    Failure::stopped("as asked, before the end: nothing is proved")
+}
+
 /// Compares. The result tells how it ended, whatever happened.
 pub fn run(request: &Request, attached: Attached, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
     let ended = worker::work(STOPPING, observer, stop, |observer| attempt(request, attached, observer, stop));
-    let ended = ended.unwrap_or_else(|error| Err(VerifyError::Failed(error.to_string())));
-    let result = ended.unwrap_or_else(|error| JobResult::because(error.status(), error.to_string()));
+    let ended = ended.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
+    let result = ended.unwrap_or_else(|error| JobResult::because(error.status, error.reason));
     observer.event(&Event::Result(Box::new(result.clone())));
     result
 }
 
-fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, stop: &Stop) -> Result<JobResult, VerifyError> {
+fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, stop: &Stop) -> Result<JobResult, Failure> {
     let original = match &request.reference {
         Reference::Image(path) => Some(Original::open(path)?),
         Reference::Stdin => Some(Original::stdin()?),
@@ -78,7 +81,6 @@ fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, s
     };
     if let Some(original) = &original {
         observer.event(&Event::Source(original.summary()));
-        original.remark.iter().for_each(|remark| observer.event(&Event::notice(remark.clone())));
     }
     let zeros = original.as_ref().map(Original::zeros).unwrap_or_default();
     let specimen = Specimen::open(attached, &zeros, observer, stop)?;
@@ -94,29 +96,29 @@ fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, s
 }
 
 /// A comparison of something with itself proves nothing.
-fn refuse_itself(original: Option<&Original>, specimen: &Specimen, observer: &mut dyn Observer) -> Result<(), VerifyError> {
+fn refuse_itself(original: Option<&Original>, specimen: &Specimen, observer: &mut dyn Observer) -> Result<(), Failure> {
     let Some(original) = original.filter(|original| specimen.is_made_of(&original.meta)) else { return Ok(()) };
     if matches!(specimen.kind, specimen::SpecimenKind::Emulated) {
         observer.event(&Event::notice(format!("{} is made of {} itself", specimen.name, original.name)));
         return Ok(());
     }
-    Err(VerifyError::Refused(format!(
+    Err(Failure::refused(format!(
         "{} and {} are one and the same: that compares the file with itself, and proves nothing; name the medium that it was written to",
         original.name, specimen.name
     )))
 }
 
 /// What the digest should be: the name of the image picks the line of a list, without one that of the medium.
-fn expected(request: &Request, original: Option<&Original>, specimen: &Specimen) -> Result<Option<Expected>, VerifyError> {
+fn expected(request: &Request, original: Option<&Original>, specimen: &Specimen) -> Result<Option<Expected>, Failure> {
     let image = original.and_then(|original| original.path.as_deref()).and_then(Path::file_name);
     let name = image.map_or_else(|| specimen.file_name(), |name| name.to_string_lossy().into_owned());
     let expected = request.expectation.as_ref().map(|expectation| expectation.of(&name)).transpose();
-    expected.map_err(|error| VerifyError::Usage(format!("the checksum list: {error}")))
+    expected.map_err(|error| Failure::usage(format!("the checksum list: {error}")))
 }
 
 /// How many bytes are to be the same, where that is known. None at all would be no comparison.
-fn length(request: &Request, original: Option<&Original>, specimen: &Specimen) -> Result<Option<u64>, VerifyError> {
-    let nothing = |what: &str| Err(VerifyError::Refused(format!("{what}: there is nothing to compare")));
+fn length(request: &Request, original: Option<&Original>, specimen: &Specimen) -> Result<Option<u64>, Failure> {
+    let nothing = |what: &str| Err(Failure::refused(format!("{what}: there is nothing to compare")));
     if let Some(original) = original {
         return match original.bytes {
             Some(0) => nothing(&format!("{} is empty", original.name)),
@@ -148,7 +150,7 @@ struct Comparing<'a> {
 }
 
 impl Comparing<'_> {
-    fn run(&self, observer: &mut dyn Observer) -> Result<JobResult, VerifyError> {
+    fn run(&self, observer: &mut dyn Observer) -> Result<JobResult, Failure> {
         let mut findings = Findings::new(self.outcome());
         let mut readings = self.request.again.then(|| ByReading::new(self.specimen.bytes(), self.specimen.sector()));
         let first = self.first(&mut findings, readings.as_mut(), observer);
@@ -188,7 +190,7 @@ impl Comparing<'_> {
         findings: &mut Findings,
         mut readings: Option<&mut ByReading>,
         observer: &mut dyn Observer,
-    ) -> Result<(), VerifyError> {
+    ) -> Result<(), Failure> {
         let mut learn = |part: &pass::Part<'_>| readings.iter_mut().for_each(|readings| readings.learn(part));
         let pass = self.pass(TransferPhase::Verify, self.algorithms(), observer);
         let shared = Pace::Bytes(self.length.unwrap_or(u64::MAX).min(self.specimen.bytes()));
@@ -249,7 +251,7 @@ impl Comparing<'_> {
     }
 
     /// The second reading: does the same come again?
-    fn again(&self, findings: &mut Findings, mut readings: ByReading, observer: &mut dyn Observer) -> Result<(), VerifyError> {
+    fn again(&self, findings: &mut Findings, mut readings: ByReading, observer: &mut dyn Observer) -> Result<(), Failure> {
         self.specimen.forget_cached();
         let unreadable = findings.outcome.unreadable.clone();
         let pass = self.pass(TransferPhase::Again, BTreeSet::new(), observer);

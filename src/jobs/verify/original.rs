@@ -1,7 +1,7 @@
 //! The image that a medium is compared with: read ahead on a thread of its own, beside the medium.
 
 use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -11,15 +11,14 @@ use std::time::Duration;
 
 use crate::disc::Record;
 use crate::event::SourceSummary;
+use crate::jobs::holes::Holes;
 use crate::medium::{Span, Spans};
 use crate::mmc::Extent;
 use crate::pipeline::CHUNK;
-use crate::rescue::State;
-use crate::rescue::mapfile::Mapfile;
 use crate::sys::Stop;
 
-use super::VerifyError;
 use super::specimen::look_at;
+use super::{Failure, interrupted};
 
 /// Chunks that are read ahead of the medium.
 const AHEAD: usize = 2;
@@ -39,8 +38,6 @@ pub(super) struct Original {
     pub(super) bytes: Option<u64>,
     /// What its map does not call finished.
     pub(super) holes: Spans,
-    /// What is wrong with the map beside it, if anything is.
-    pub(super) remark: Option<String>,
     file: File,
 }
 
@@ -56,53 +53,37 @@ pub(super) struct Coming {
 
 impl Original {
     /// Opens an image file. A map beside it is read.
-    pub(super) fn open(path: &Path) -> Result<Self, VerifyError> {
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let meta = look_at(path)?;
         if meta.file_type().is_block_device() || meta.file_type().is_char_device() {
-            return Err(VerifyError::Usage(format!("{name} is a device: the image comes first, then the medium")));
+            return Err(Failure::usage(format!("{name} is a device: the image comes first, then the medium")));
         }
         if meta.is_dir() {
-            return Err(VerifyError::Usage(format!("{name} is a folder; name the image in it")));
+            return Err(Failure::usage(format!("{name} is a folder; name the image in it")));
         }
-        let opening = |error: io::Error| VerifyError::Failed(format!("opening {name}: {error}"));
+        let opening = |error: io::Error| Failure::failed(format!("opening {name}: {error}"));
         // A pipe without a writer is waited for on the reader's thread.
         let nonblock = if meta.is_file() { libc::O_NONBLOCK } else { 0 };
         let file = File::options().read(true).custom_flags(nonblock).open(path).map_err(opening)?;
         let bytes = meta.is_file().then_some(meta.len());
-        let mut original =
-            Self { name: name.clone(), path: Some(path.to_owned()), meta, bytes, holes: Spans::default(), remark: None, file };
+        let mut original = Self { name: name.clone(), path: Some(path.to_owned()), meta, bytes, holes: Spans::default(), file };
         if let Some(bytes) = bytes {
-            original.read_map(path, bytes)?;
+            original.holes = Holes::beside(path, bytes)?.spans().clone();
         }
         Ok(original)
     }
 
     /// The image that comes from stdin.
-    pub(super) fn stdin() -> Result<Self, VerifyError> {
-        let reading = |error: io::Error| VerifyError::Failed(format!("reading stdin: {error}"));
+    pub(super) fn stdin() -> Result<Self, Failure> {
+        let reading = |error: io::Error| Failure::failed(format!("reading stdin: {error}"));
         let stdin = io::stdin();
         if stdin.is_terminal() {
-            return Err(VerifyError::Usage("the image is to come from stdin, and that is a terminal; pipe it in".into()));
+            return Err(Failure::usage("the image is to come from stdin, and that is a terminal; pipe it in"));
         }
         let file = File::from(stdin.as_fd().try_clone_to_owned().map_err(reading)?);
         let meta = file.metadata().map_err(reading)?;
-        Ok(Self { name: "-".into(), path: None, meta, bytes: None, holes: Spans::default(), remark: None, file })
-    }
-
-    fn read_map(&mut self, path: &Path, bytes: u64) -> Result<(), VerifyError> {
-        let map = beside(path, ".map");
-        let text = match std::fs::read_to_string(&map) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::InvalidData => String::from("no text"),
-            Err(error) => return Err(VerifyError::Failed(format!("reading {}: {error}", map.display()))),
-        };
-        match Mapfile::parse_loose(&text) {
-            Ok(map) => self.holes = holes(&map, bytes),
-            Err(error) => self.remark = Some(format!("{}: {error}; all of the image is compared", map.display())),
-        }
-        Ok(())
+        Ok(Self { name: "-".into(), path: None, meta, bytes: None, holes: Spans::default(), file })
     }
 
     /// What a screen shows of it.
@@ -118,7 +99,7 @@ impl Original {
     }
 
     /// Begins to read it.
-    pub(super) fn start(&self) -> Result<Coming, VerifyError> {
+    pub(super) fn start(&self) -> Result<Coming, Failure> {
         let (tell, lengths) = channel();
         let (send, chunks) = sync_channel(AHEAD);
         let (pool, free) = channel();
@@ -126,7 +107,7 @@ impl Original {
             // The receiver lives in this very function.
             let _ = pool.send(Vec::new());
         }
-        let starting = |error: io::Error| VerifyError::Failed(format!("reading {}: {error}", self.name));
+        let starting = |error: io::Error| Failure::failed(format!("reading {}: {error}", self.name));
         let file = self.file.try_clone().map_err(starting)?;
         Builder::new().name("image".into()).spawn(move || read_ahead(file, &tell, &send, &free)).map_err(starting)?;
         Ok(Coming { lengths: Some(lengths), chunks, pool, came: 0 })
@@ -138,17 +119,6 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
-}
-
-/// What a map does not call finished, of so many bytes.
-fn holes(map: &Mapfile, bytes: u64) -> Spans {
-    let mut holes = Spans::default();
-    for block in map.blocks.iter().filter(|block| block.state != State::Finished) {
-        let end = (block.first + block.size).min(bytes);
-        holes.push(block.first.min(bytes), end - block.first.min(bytes));
-    }
-    holes.push(map.end().min(bytes), bytes.saturating_sub(map.end()));
-    holes
 }
 
 fn read_ahead(mut file: File, tell: &Sender<usize>, send: &SyncSender<io::Result<Vec<u8>>>, free: &Receiver<Vec<u8>>) {
@@ -167,10 +137,10 @@ fn read_ahead(mut file: File, tell: &Sender<usize>, send: &SyncSender<io::Result
 
 impl Coming {
     /// The next chunk; `None` at the end.
-    pub(super) fn next(&mut self, stop: &Stop) -> Result<Option<Vec<u8>>, VerifyError> {
+    pub(super) fn next(&mut self, stop: &Stop) -> Result<Option<Vec<u8>>, Failure> {
         loop {
             if stop.requested().is_some() {
-                return Err(VerifyError::Interrupted);
+                return Err(interrupted());
             }
             match self.chunks.recv_timeout(LOOK_UP) {
                 Ok(Ok(chunk)) => {
@@ -178,7 +148,7 @@ impl Coming {
                     return Ok((!chunk.is_empty()).then_some(chunk));
                 }
                 Ok(Err(error)) => {
-                    return Err(VerifyError::Failed(format!("reading the image at byte {}: {error}", self.came)));
+                    return Err(Failure::failed(format!("reading the image at byte {}: {error}", self.came)));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
@@ -193,7 +163,7 @@ impl Coming {
     }
 
     /// Reads what the medium has no room for, to know how long the image is.
-    pub(super) fn drain(&mut self, stop: &Stop) -> Result<(), VerifyError> {
+    pub(super) fn drain(&mut self, stop: &Stop) -> Result<(), Failure> {
         while let Some(chunk) = self.next(stop)? {
             self.give_back(chunk);
         }
@@ -210,18 +180,4 @@ pub(super) fn comparable(span: Span, holes: &Spans, unreadable: &Spans) -> Spans
         }
     }
     parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn holes_are_all_that_the_map_does_not_call_finished() {
-        let map = Mapfile::parse_loose("0 ?\n0 1000 +\n1000 24 -\n1024 976 +\n2000 48 /\n4096 100 +\n").unwrap();
-        let of = |bytes| holes(&map, bytes).iter().map(|span| (span.offset, span.length)).collect::<Vec<_>>();
-        assert_eq!(of(5000), [(1000, 24), (2000, 2096), (4196, 804)]);
-        assert_eq!(of(1010), [(1000, 10)]);
-        assert_eq!(of(900), []);
-    }
 }

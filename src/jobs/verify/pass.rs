@@ -13,8 +13,8 @@ use crate::pipeline::{Broken, CHUNK, Digesting, stream};
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests};
 
-use super::VerifyError;
 use super::specimen::Specimen;
+use super::{Failure, interrupted};
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -75,12 +75,12 @@ impl Pass<'_> {
     pub(super) fn run(
         self,
         pace: Pace,
-        mut judge: impl FnMut(&Part<'_>) -> Result<(), VerifyError>,
-    ) -> (Passed, Result<(), VerifyError>) {
+        mut judge: impl FnMut(&Part<'_>) -> Result<(), Failure>,
+    ) -> (Passed, Result<(), Failure>) {
         let mut passed = Passed::default();
         let digesting = match Digesting::start(self.algorithms) {
             Ok(digesting) => digesting,
-            Err(error) => return (passed, Err(VerifyError::Failed(format!("starting a thread: {error}")))),
+            Err(error) => return (passed, Err(Failure::failed(format!("starting a thread: {error}")))),
         };
         self.observer.event(&Event::Phase(PhaseChange { name: PhaseName::Transfer(self.phase), pass: 1 }));
         let total = match &pace {
@@ -99,14 +99,13 @@ impl Pass<'_> {
             Ok(())
         });
         let ended = match through {
-            Ok(()) => digesting
-                .finish()
-                .map(|digested| passed.digests = digested.digests)
-                .map_err(|why| VerifyError::Failed(why.into())),
+            Ok(()) => {
+                digesting.finish().map(|digested| passed.digests = digested.digests).map_err(Failure::failed)
+            }
             Err(Broken::Sink(error)) => Err(error),
-            Err(Broken::Stopped) => Err(VerifyError::Interrupted),
-            Err(Broken::Thread(error)) => Err(VerifyError::Failed(format!("starting a thread: {error}"))),
-            Err(Broken::Source(..)) if self.stop.requested().is_some() => Err(VerifyError::Interrupted),
+            Err(Broken::Stopped) => Err(interrupted()),
+            Err(Broken::Thread(error)) => Err(Failure::failed(format!("starting a thread: {error}"))),
+            Err(Broken::Source(..)) if self.stop.requested().is_some() => Err(interrupted()),
             Err(Broken::Source(at, error)) => Err(lost(self.specimen, at, &error)),
         };
         (passed, ended)
@@ -114,19 +113,19 @@ impl Pass<'_> {
 }
 
 /// Why a medium could not be read any further.
-fn lost(specimen: &Specimen, at: u64, error: &io::Error) -> VerifyError {
+fn lost(specimen: &Specimen, at: u64, error: &io::Error) -> Failure {
     let name = &specimen.name;
     let again = "nothing is proved; run this command again";
     match (error.raw_os_error(), error.kind()) {
-        (Some(libc::ENODEV), _) => VerifyError::Stopped(format!(
-            "{name} was gone when byte {at} and what follows was to be read; plug it in again: {again}"
-        )),
-        (_, io::ErrorKind::UnexpectedEof) => VerifyError::Failed(format!(
+        (Some(libc::ENODEV), _) => {
+            Failure::stopped(format!("{name} was gone when byte {at} and what follows was to be read; plug it in again: {again}"))
+        }
+        (_, io::ErrorKind::UnexpectedEof) => Failure::failed(format!(
             "reading {name}: it says that it has {} bytes, and ends soon after byte {at}; was it cut meanwhile?",
             specimen.bytes()
         )),
-        (Some(_), _) => VerifyError::Failed(format!("reading {name} from byte {at}: {error}")),
-        (None, _) => VerifyError::Stopped(format!("reading {name} from byte {at}: {error}; {again}")),
+        (Some(_), _) => Failure::failed(format!("reading {name} from byte {at}: {error}")),
+        (None, _) => Failure::stopped(format!("reading {name} from byte {at}: {error}; {again}")),
     }
 }
 

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::event::{Event, MediumCard, Observer};
-use crate::jobs::rip::Disc;
+use crate::jobs::cards;
+use crate::jobs::rip::{Disc, RipError};
 use crate::medium::{BlockDevice, Claim, DiskError, Medium, OpticalDisc, RegularFile};
 use crate::mmc::{CommandError, Drive, Extent, SECTOR, Unready};
 use crate::rescue::policy::READY_LIMIT;
 use crate::scsi::linux::{SgPort, Sharing};
 use crate::scsi::{Clock, Port, RealClock};
-use crate::sys::topology::{Kind, Standing};
+use crate::sys::topology::Standing;
 use crate::sys::{DeviceNumber, Stop, Sysfs, Topology, writers};
 
-use super::VerifyError;
+use super::{Failure, interrupted};
 
 /// Major numbers of optical drives and of SCSI generic nodes, from the kernel's devices.txt.
 const SR: u64 = 11;
@@ -54,12 +55,7 @@ pub(super) enum SpecimenKind {
 
 impl Specimen {
     /// Opens it. `zeros`: sectors of a disc that an image's record says are no data.
-    pub(super) fn open(
-        attached: Attached,
-        zeros: &[Extent],
-        observer: &mut dyn Observer,
-        stop: &Stop,
-    ) -> Result<Self, VerifyError> {
+    pub(super) fn open(attached: Attached, zeros: &[Extent], observer: &mut dyn Observer, stop: &Stop) -> Result<Self, Failure> {
         match attached {
             Attached::Drive(port) => Self::disc(port, zeros, SpecimenKind::Emulated, observer, stop),
             Attached::Stick(card, medium, backing) => {
@@ -81,7 +77,7 @@ impl Specimen {
                     Self::file(&path, observer)
                 } else {
                     let what = if kind.is_dir() { "a folder" } else { "a pipe, a terminal or another device without places" };
-                    Err(VerifyError::Refused(format!(
+                    Err(Failure::refused(format!(
                         "{} is {what}; what can be verified is a stick, a disc or an image file",
                         path.display()
                     )))
@@ -97,8 +93,8 @@ impl Specimen {
         kind: SpecimenKind,
         observer: &mut dyn Observer,
         stop: &Stop,
-    ) -> Result<Self, VerifyError> {
-        let opened = port.open()?;
+    ) -> Result<Self, Failure> {
+        let opened = port.open().map_err(|error| of_drive(error.into()))?;
         let (name, clock) = (port.name(), port.clock());
         let mut drive = Drive::new(opened.transport, stop.clone());
         drive.await_ready(&*clock, READY_LIMIT).map_err(|unready| not_ready(&name, unready))?;
@@ -108,7 +104,10 @@ impl Specimen {
         card.serial = drive.serial();
         // The medium is introduced first, and its size shows only now.
         let mut later = Later(Vec::new());
-        let disc = Disc::look(&mut drive, &mut later, stop)?;
+        let disc = Disc::look(&mut drive, &mut later, stop).map_err(|error| match error {
+            RipError::Interrupted => interrupted(),
+            other => of_drive(other),
+        })?;
         let medium = OpticalDisc::new(drive, disc.layout, zeros, Arc::clone(&clock), stop.clone());
         card.bytes = Some(medium.geometry().bytes);
         observer.event(&Event::Medium(card));
@@ -117,30 +116,27 @@ impl Specimen {
     }
 
     /// A stick or another disk, past the page cache.
-    fn disk(path: &Path, number: DeviceNumber, observer: &mut dyn Observer) -> Result<Self, VerifyError> {
+    fn disk(path: &Path, number: DeviceNumber, observer: &mut dyn Observer) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let device = BlockDevice::open(path, number, Claim::Shared).map_err(|error| match error {
-            DiskError::Changed => VerifyError::Stopped(format!(
+            DiskError::Changed => Failure::stopped(format!(
                 "opening {name}: there is no medium in it, or it is just being exchanged; put it in, and run this command again"
             )),
-            DiskError::Denied => VerifyError::Failed(format!(
+            DiskError::Denied => Failure::failed(format!(
                 "opening {name} for reading: permission denied; run this as root, or join the group that owns the node"
             )),
-            other => VerifyError::Failed(format!("opening {name} for reading: {other}")),
+            other => Failure::failed(format!("opening {name} for reading: {other}")),
         })?;
         let geometry = device.geometry();
         if geometry.bytes == 0 {
-            return Err(VerifyError::Stopped(format!("there is no medium in {name}; put it in, and run this command again")));
+            return Err(Failure::stopped(format!("there is no medium in {name}; put it in, and run this command again")));
         }
         let mut card =
             MediumCard { node: name.clone(), bytes: Some(geometry.bytes), sector: geometry.sector, ..MediumCard::default() };
         let mut made_of = Vec::new();
         if let Ok(topology) = Topology::read(&Sysfs::default()) {
             if let Some(block) = topology.find(number) {
-                let model = [block.vendor.as_deref(), block.model.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-                card.model = (!model.is_empty()).then_some(model);
-                card.serial.clone_from(&block.serial);
-                card.bus = bus(&topology.whole_of(block).kind).into();
+                card = MediumCard { node: name.clone(), bytes: card.bytes, ..cards::of(block) };
             }
             let below = topology.beneath(number).into_iter().filter_map(|number| topology.find(number)?.backing.clone());
             made_of = below.collect();
@@ -150,9 +146,9 @@ impl Specimen {
         Ok(Self { name, medium: Arc::new(device), clock: Arc::new(RealClock::new()), kind: SpecimenKind::Medium, made_of })
     }
 
-    fn file(path: &Path, observer: &mut dyn Observer) -> Result<Self, VerifyError> {
+    fn file(path: &Path, observer: &mut dyn Observer) -> Result<Self, Failure> {
         let name = path.display().to_string();
-        let file = RegularFile::open(path).map_err(|error| VerifyError::Failed(format!("opening {name}: {error}")))?;
+        let file = RegularFile::open(path).map_err(|error| Failure::failed(format!("opening {name}: {error}")))?;
         file.forget_cached();
         let file = Arc::new(file);
         let geometry = file.geometry();
@@ -208,13 +204,13 @@ impl Observer for Later {
 }
 
 /// What is known of a path, or why nothing is.
-pub(super) fn look_at(path: &Path) -> Result<Metadata, VerifyError> {
+pub(super) fn look_at(path: &Path) -> Result<Metadata, Failure> {
     std::fs::metadata(path).map_err(|error| {
         let hint = match error.kind() {
             ErrorKind::NotFound => "; look at the name, or plug it in",
             _ => "",
         };
-        VerifyError::Failed(format!("looking for {}: {error}{hint}", path.display()))
+        Failure::failed(format!("looking for {}: {error}{hint}", path.display()))
     })
 }
 
@@ -240,38 +236,23 @@ fn tell_uses(path: &Path, number: DeviceNumber, observer: &mut dyn Observer) {
     }
 }
 
-fn bus(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Usb => "USB",
-        Kind::Card => "SD card",
-        Kind::Emmc => "eMMC",
-        Kind::Sata => "SATA",
-        Kind::Nvme => "NVMe",
-        Kind::Virtio => "virtio",
-        Kind::Nbd => "NBD",
-        Kind::Loop => "loop",
-        Kind::Mapper { .. } => "device mapper",
-        Kind::Md => "array",
-        Kind::Optical => "optical drive",
-        _ => "block device",
-    }
+fn of_drive(error: RipError) -> Failure {
+    Failure::new(error.status(), error.to_string())
 }
 
-fn not_ready(name: &str, unready: Unready) -> VerifyError {
+fn not_ready(name: &str, unready: Unready) -> Failure {
     match unready {
         Unready::NoDisc(sense) => {
-            VerifyError::Stopped(format!("{name}: {}; put the disc in, and run this command again", sense.text()))
+            Failure::stopped(format!("{name}: {}; put the disc in, and run this command again", sense.text()))
         }
         Unready::Broken(CommandError::Refused(sense)) if sense.asc == 0x30 => {
-            VerifyError::Refused(format!("{name}: the drive can't read this kind of disc ({}); try another drive", sense.text()))
+            Failure::refused(format!("{name}: the drive can't read this kind of disc ({}); try another drive", sense.text()))
         }
-        Unready::Broken(error) => {
-            VerifyError::Stopped(format!("{name}: {error}; look at its cable and power, or try another drive"))
-        }
-        Unready::Never => VerifyError::Stopped(format!(
+        Unready::Broken(error) => Failure::stopped(format!("{name}: {error}; look at its cable and power, or try another drive")),
+        Unready::Never => Failure::stopped(format!(
             "{name}: the drive did not become ready within {} s; take the disc out and put it in again",
             READY_LIMIT.as_secs()
         )),
-        Unready::Interrupted => VerifyError::Interrupted,
+        Unready::Interrupted => interrupted(),
     }
 }

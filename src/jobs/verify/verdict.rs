@@ -8,7 +8,7 @@ use crate::status::Status;
 use crate::trust::{Algorithm, Digests, Expected};
 
 use super::specimen::SpecimenKind;
-use super::{Comparing, Passed, Reference, VerifyError};
+use super::{Comparing, Failure, Passed, Reference, interrupted};
 
 /// What was found so far.
 pub(super) struct Findings {
@@ -33,11 +33,11 @@ impl Findings {
     }
 
     /// The result.
-    pub(super) fn judged(mut self, comparing: &Comparing<'_>, ended: Result<(), VerifyError>) -> JobResult {
+    pub(super) fn judged(mut self, comparing: &Comparing<'_>, ended: Result<(), Failure>) -> JobResult {
         let mut verdict = Verdict { status: Status::Done, reasons: Vec::new(), proof: Proof::Complete };
         let is_whole = ended.is_ok();
         if let Err(error) = &ended {
-            verdict.add(error.status(), error.to_string());
+            verdict.add(error.status, error.reason.clone());
         }
         self.differences(comparing, &mut verdict);
         if is_whole && self.outcome.bytes == 0 {
@@ -52,7 +52,7 @@ impl Findings {
             self.outcome.identical = is_proof && self.compared > 0 && verdict.proof == Proof::Complete;
         }
         // Whoever stopped it by a signal hears that, whatever was found before.
-        let status = if matches!(ended, Err(VerifyError::Interrupted)) { Status::Stopped } else { verdict.status };
+        let status = if ended == Err(interrupted()) { Status::Stopped } else { verdict.status };
         let digests: BTreeMap<String, String> =
             self.digests.into_iter().map(|(algorithm, hex)| (algorithm.name().to_string(), hex)).collect();
         let elapsed = comparing.specimen.clock.now().as_millis() as u64;

@@ -3,17 +3,12 @@
 use crate::sys::Topology;
 use crate::sys::topology::{Block, Kind, Standing};
 
-/// The command that closes it; `None` for what needs no closing.
+/// The command that closes it; `None` for what is closed with what lies on it.
 pub(super) fn command(topology: &Topology, standing: &Standing) -> Option<String> {
     match standing {
-        Standing::Partition(_) => None,
+        Standing::Partition(_) | Standing::Array { .. } => None,
         Standing::Mount(point) | Standing::DistantMount(point) => Some(format!("umount {}", point.display())),
         Standing::Swap(path) => Some(format!("swapoff {}", path.display())),
-        Standing::Array { uuid } => {
-            let members = format!("/sys/fs/btrfs/{uuid}/devices");
-            // Its mounts, where they are seen, have commands of their own.
-            Some(format!("umount the btrfs listed in {members}"))
-        }
         Standing::Device(number) => topology.find(*number).map(of_device),
     }
 }

@@ -5,6 +5,8 @@ mod folders;
 mod rules;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trees;
 
 use std::path::Path;
 

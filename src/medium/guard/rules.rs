@@ -3,8 +3,9 @@
 use super::closing::command;
 use super::folders::is_of_system;
 use super::{Candidate, Grade, Objection, Rule};
-use crate::image::signature::Signature;
-use crate::sys::topology::{Kind, Standing, Use};
+use crate::image::signature::{self, Signature};
+use crate::sys::mounts::Mount;
+use crate::sys::topology::{Block, Kind, Standing, Use};
 
 /// Larger than this, a stick is rare and a backup disk likely (balenaEtcher warns from 128 GB on, and sticks have grown).
 const LARGE: u64 = 256_000_000_000;
@@ -88,7 +89,7 @@ fn kind(candidate: &Candidate<'_>) -> Option<Objection> {
         _ => return None,
     };
     let sentence = format!("{} is {what}; `isoflash --list` shows the sticks there are", block.node.display());
-    Some(never(format!("{}: {:?}", block.name, block.kind), sentence))
+    Some(never(format!("{}: {}", block.name, block.kind.name()), sentence))
 }
 
 /// A loop device would be a way around every rule for the disk that it is made of.
@@ -101,17 +102,28 @@ fn loop_over_device(candidate: &Candidate<'_>) -> Option<Objection> {
 
 fn system(candidate: &Candidate<'_>) -> Option<Objection> {
     let uses = standing_on(candidate);
-    let of_system: Vec<&Use> = uses.iter().filter(|found| is_system(found)).collect();
-    let what = of_system.iter().filter_map(|found| match &found.standing {
-        Standing::Mount(point) | Standing::DistantMount(point) => Some(point.display().to_string()),
-        Standing::Swap(_) => Some("swap".to_owned()),
-        _ => None,
-    });
-    let what = list(what);
-    (!of_system.is_empty()).then(|| {
+    let of_system = uses.iter().filter(|found| is_system(found));
+    let (mut seen, mut carried): (Vec<String>, Vec<String>) = of_system
+        .map(|found| {
+            let what = match &found.standing {
+                Standing::Mount(point) | Standing::DistantMount(point) => point.display().to_string(),
+                _ => "swap".to_owned(),
+            };
+            (found.to_string(), what)
+        })
+        .unzip();
+    for pool in imported(candidate.contents, candidate.topology.zfs_pools()) {
+        for mount in zfs_of_system(candidate, pool) {
+            let point = mount.point.display().to_string();
+            seen.push(format!("ZFS pool {pool} → {point}"));
+            carried.push(point);
+        }
+    }
+    (!seen.is_empty()).then(|| {
+        let carried = list(carried.into_iter());
         let sentence =
-            format!("the running system needs {}: it carries {what}; take another disk", candidate.block.node.display());
-        never(chains(&of_system), sentence)
+            format!("the running system needs {}: it carries {carried}; take another disk", candidate.block.node.display());
+        never(seen.join("; "), sentence)
     })
 }
 
@@ -120,45 +132,79 @@ fn own_image(candidate: &Candidate<'_>) -> Option<Objection> {
     let image = (*image)?;
     let (node, shown) = (block.node.display(), image.display());
     let path = topology.canonical(image);
-    if block.backing.as_deref().is_some_and(|backing| topology.canonical(backing) == path) {
+    if block.backing.as_deref().is_some_and(|backing| topology.is_same_file(backing, &path)) {
         return Some(never(
-            format!("{}: made of {shown}", block.name),
+            format!("{} is made of {shown}", block.name),
             format!("{node} shows the image {shown} itself; take another device"),
         ));
     }
-    let below = topology.holding(image);
-    // Also the other way round: a disk as image, and something that lies on it as target.
-    let lies_on_image = topology.at_node(&path).is_some_and(|image| topology.beneath(block.number).contains(&image.number));
-    let is_below = below.contains(&block.number) || block.whole.is_some_and(|whole| below.contains(&whole));
-    (is_below || lies_on_image).then(|| {
+    let below = topology.holding(&path);
+    if below.contains(&block.number) || block.whole.is_some_and(|whole| below.contains(&whole)) {
         let names = below.iter().filter_map(|number| Some(topology.find(*number)?.name.clone()));
         let sentence = format!("the image {shown} lies on {node} itself; copy it to another disk first");
-        never(format!("{shown} lies on {}", list(names)), sentence)
+        return Some(never(format!("{shown} lies on {}", list(names)), sentence));
+    }
+    // The other way round: a disk is the image, and the target lies on it.
+    let image = topology.at_node(&path)?;
+    topology.beneath(block.number).contains(&image.number).then(|| {
+        let sentence = format!("{node} lies on {shown}, which is the image; take another device");
+        never(format!("{} lies on {}", block.name, image.name), sentence)
     })
 }
 
 fn in_use(candidate: &Candidate<'_>) -> Option<Objection> {
+    let (topology, block) = (candidate.topology, candidate.block);
     let uses = standing_on(candidate);
-    let is_below_system = |found: &Use| uses.iter().any(|other| is_system(other) && other.chain.starts_with(&found.chain));
-    let others: Vec<&Use> = uses.iter().filter(|found| !is_below_system(found)).collect();
-    let is_distant = |found: &&&Use| !matches!(found.standing, Standing::Partition(_) | Standing::Mount(_));
-    let mut seen: Vec<String> = others.iter().filter(is_distant).map(ToString::to_string).collect();
-    let mut commands = Vec::new();
+    let others = apart_from_system(&uses);
+    // Nor is a volume to be closed whose group the system's volumes are of.
+    let kept: Vec<String> =
+        uses.iter().filter(|found| !others.contains(found)).filter_map(|found| command(topology, &found.standing)).collect();
+    let is_kept = |found: &&Use| command(topology, &found.standing).is_some_and(|command| kept.contains(&command));
+    let others: Vec<&Use> = others.into_iter().filter(|found| !is_kept(found)).collect();
+    let is_plain = |found: &&&Use| matches!(found.standing, Standing::Partition(_) | Standing::Mount(_));
+    let mut seen: Vec<String> = others.iter().filter(|found| !is_plain(found)).map(ToString::to_string).collect();
+    // From below to above, so that the last to be closed comes first; a group of volumes once, below all that lies on one of them.
+    let mut commands: Vec<String> = Vec::new();
     if !seen.is_empty() {
-        // Plain mounts as well: what lies on their files is closed before them.
-        for found in others.iter().rev() {
-            commands.extend(command(candidate.topology, &found.standing).filter(|command| !commands.contains(command)));
-        }
+        commands.extend(others.iter().filter_map(|found| command(topology, &found.standing)));
     }
-    for pool in imported(candidate.contents, candidate.topology.zfs_pools()) {
+    for twin in twins(candidate) {
+        seen.push(format!("{} is made of the same file", twin.name));
+        commands.extend(command(topology, &Standing::Device(twin.number)));
+    }
+    for pool in imported(candidate.contents, topology.zfs_pools()).filter(|pool| zfs_of_system(candidate, pool).next().is_none())
+    {
         seen.push(format!("imported ZFS pool {pool}"));
         commands.push(format!("zpool export {pool}"));
     }
-    (!seen.is_empty()).then(|| {
-        let sentence =
-            format!("{} is in use; close what lies on it first ({})", candidate.block.node.display(), commands.join(", then "));
-        never(seen.join("; "), sentence)
-    })
+    let mut commands = once_each(commands.into_iter());
+    commands.reverse();
+    let way = match &commands[..] {
+        [] => "unmount what lies on it, also in containers".to_owned(),
+        _ => format!("close what lies on it first ({})", commands.join(", then ")),
+    };
+    (!seen.is_empty()).then(|| never(seen.join("; "), format!("{} is in use; {way}", block.node.display())))
+}
+
+/// What neither carries the system nor lies on what does: nobody is to be told to close that.
+fn apart_from_system(uses: &[Use]) -> Vec<&Use> {
+    // Each stands after what it lies on.
+    let mut carries: Vec<bool> = uses.iter().map(is_system).collect();
+    let mut lies_on = carries.clone();
+    for (place, found) in uses.iter().enumerate() {
+        lies_on[place] |= found.on.iter().any(|below| lies_on[*below]);
+    }
+    for (place, found) in uses.iter().enumerate().rev() {
+        found.on.iter().for_each(|below| carries[*below] |= carries[place]);
+    }
+    uses.iter().enumerate().filter(|(place, _)| !carries[*place] && !lies_on[*place]).map(|(_, found)| found).collect()
+}
+
+/// Other loop devices that are made of the same file, and used.
+fn twins<'a>(candidate: &Candidate<'a>) -> impl Iterator<Item = &'a Block> {
+    let Candidate { topology, block, .. } = *candidate;
+    let is_twin = move |other: &&Block| block.backing.is_some() && other.backing == block.backing && other.number != block.number;
+    topology.blocks().iter().filter(is_twin).filter(move |twin| !topology.standing_on(twin.number).is_empty())
 }
 
 fn open_elsewhere(candidate: &Candidate<'_>) -> Option<Objection> {
@@ -209,12 +255,12 @@ fn mounted(candidate: &Candidate<'_>) -> Option<Objection> {
 
 fn fixed(candidate: &Candidate<'_>) -> Option<Objection> {
     let block = candidate.block;
-    block.is_fixed().then(|| {
+    block.kind.is_fixed().then(|| {
         let sentence = format!(
             "{} is a disk of this machine, not a stick; take another, or if you are sure, allow it with --allow-fixed",
             block.node.display()
         );
-        Objection { grade: Grade::Fixed, seen: format!("{}: {:?}", block.name, block.kind), sentence }
+        Objection { grade: Grade::Fixed, seen: format!("{}: {}", block.name, block.kind.name()), sentence }
     })
 }
 
@@ -261,14 +307,17 @@ fn is_system(found: &Use) -> bool {
 }
 
 /// The pools that this disk may be a member of: the one that it names; where it names none, any.
-pub(super) fn imported(contents: &[Signature], pools: &[String]) -> Vec<String> {
-    let members = contents.iter().filter(|signature| signature.kind.name().to_ascii_uppercase().starts_with("ZFS"));
-    let mut found: Vec<String> = members
-        .flat_map(|member| pools.iter().filter(|pool| member.label.as_ref().is_none_or(|label| label == *pool)).cloned())
-        .collect();
-    found.sort();
-    found.dedup();
-    found
+fn imported<'a>(contents: &'a [Signature], pools: &'a [String]) -> impl Iterator<Item = &'a str> {
+    let members = contents.iter().filter(|signature| signature.kind == signature::Kind::Zfs);
+    let labels: Vec<_> = members.map(|member| member.label.as_ref()).collect();
+    pools.iter().filter(move |pool| labels.iter().any(|label| label.is_none_or(|label| label == *pool))).map(String::as_str)
+}
+
+/// What of this pool the system has mounted.
+fn zfs_of_system<'a>(candidate: &Candidate<'a>, pool: &'a str) -> impl Iterator<Item = &'a Mount> {
+    let is_of_pool = move |source: &str| source.strip_prefix(pool).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let mounts = candidate.topology.mounts().iter().filter(|mount| mount.fs_type == "zfs" && is_of_system(&mount.point));
+    mounts.filter(move |mount| mount.source.to_str().is_some_and(is_of_pool))
 }
 
 fn chains(uses: &[&Use]) -> String {
@@ -285,15 +334,19 @@ fn name(signature: &Signature) -> String {
 
 /// `a, b and c`, each once.
 fn list(names: impl Iterator<Item = String>) -> String {
-    let mut known: Vec<String> = Vec::new();
+    let names = once_each(names);
+    match &names[..] {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        few => few.concat(),
+    }
+}
+
+fn once_each(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut known = Vec::new();
     for name in names {
         if !known.contains(&name) {
             known.push(name);
         }
     }
-    match &known[..] {
-        [] => String::new(),
-        [only] => only.clone(),
-        [all @ .., last] => format!("{} and {last}", all.join(", ")),
-    }
+    known
 }

@@ -95,6 +95,36 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// Its name for a person.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Partition => "partition",
+            Self::Usb => "USB",
+            Self::Card => "SD card",
+            Self::Emmc => "eMMC",
+            Self::Sata => "SATA or SCSI",
+            Self::Nvme => "NVMe",
+            Self::Virtio => "virtual disk",
+            Self::Nbd => "network disk",
+            Self::Loop => "loop device",
+            Self::Mapper { .. } => "device mapper",
+            Self::Md => "array",
+            Self::Zram => "compressed memory",
+            Self::Ram => "memory",
+            Self::Optical => "optical drive",
+            Self::Bcache => "bcache",
+            Self::Zvol => "ZFS volume",
+            Self::Other => "unknown",
+        }
+    }
+
+    /// True for what belongs to this machine, or lies on another: what `--allow-fixed` is for.
+    pub fn is_fixed(&self) -> bool {
+        matches!(self, Self::Sata | Self::Nvme | Self::Virtio | Self::Nbd | Self::Emmc)
+    }
+}
+
 impl Block {
     /// Every block device; without loop and network ones that nothing is attached to.
     pub(super) fn all(sysfs: &Sysfs) -> io::Result<Vec<Self>> {
@@ -144,14 +174,9 @@ impl Block {
             kind,
         })
     }
-
-    /// True for something that was put into this machine, or lies on another: what `--allow-fixed` is for.
-    pub fn is_fixed(&self) -> bool {
-        matches!(self.kind, Kind::Sata | Kind::Nvme | Kind::Virtio | Kind::Nbd | Kind::Emmc)
-    }
 }
 
-/// The folder of each block device, links resolved. Linux before 2.6.26, and captured trees, may have no /sys/class/block.
+/// The folder of each block device, links resolved. A captured tree may lack one of the two lists.
 fn folders(sysfs: &Sysfs) -> io::Result<HashMap<String, PathBuf>> {
     let [class, disks] = ["class/block", "block"].map(|below| sysfs.path(below));
     let (listed, also) = (fs::read_dir(&class), fs::read_dir(&disks));

@@ -8,7 +8,7 @@ mod tests;
 mod ties;
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path, PathBuf, absolute};
 use std::{fs, io};
 
 pub use block::{Block, Kind};
@@ -101,11 +101,13 @@ impl Topology {
         &self.zfs_pools
     }
 
-    /// The device that a node is of, or a link to one: by names, and links below /dev.
+    /// The device that a node is of, or a link to one: by names, and by links below /dev. No other folder is looked at: a link on a
+    /// dead network mount would hang.
     pub fn at_node(&self, path: &Path) -> Option<&Block> {
         let mut path = path.to_owned();
         for _ in 0..MOST_LINKS {
-            if let Some(block) = path.strip_prefix("/dev").ok().and_then(|name| self.by_node_name(name)) {
+            let below = path.strip_prefix("/dev").ok()?;
+            if let Some(block) = self.by_node_name(below) {
                 return Some(block);
             }
             let target = fs::read_link(self.in_tree(&path)).ok()?;
@@ -128,8 +130,9 @@ impl Topology {
         }
     }
 
-    /// A path without links, as far as it exists.
+    /// An absolute path without links, as far as it exists.
     pub fn canonical(&self, path: &Path) -> PathBuf {
+        let path = &absolute(path).unwrap_or_else(|_| path.to_owned());
         let root = fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone());
         for known in path.ancestors() {
             let Ok(found) = fs::canonicalize(self.in_tree(known)) else { continue };
@@ -142,6 +145,12 @@ impl Topology {
     }
 
     /// Where a path of that machine lies on this one.
+    /// True for one file under two names: the same path, or hard links.
+    pub fn is_same_file(&self, one: &Path, other: &Path) -> bool {
+        let facts = |path: &Path| fs::metadata(self.in_tree(path)).ok().map(|file| (file.dev(), file.ino()));
+        one == other || facts(one).is_some_and(|one| facts(other) == Some(one))
+    }
+
     fn in_tree(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }

@@ -1,6 +1,6 @@
 //! What stands on a disk, and by which chain.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ pub struct Use {
     pub standing: Standing,
     /// How it gets there, from below: `["sdb3", "dm-0 (LUKS cryptroot)", "/home"]`. One way of perhaps several.
     pub chain: Vec<String>,
+    /// What it lies on directly, as places in the list that this is from; none for what lies on the disk itself.
+    pub on: Vec<usize>,
 }
 
 /// What can stand on a disk.
@@ -55,7 +57,13 @@ impl Topology {
         let chain: Vec<String> = block.map(label).into_iter().collect();
         climb.from(start, &chain);
         climb.found.reverse();
-        climb.found
+        let places: HashMap<Thing, usize> = climb.found.iter().enumerate().map(|(place, (thing, _))| (*thing, place)).collect();
+        let on = |thing| self.directly_below(thing).filter_map(|below| places.get(&below).copied()).collect();
+        climb
+            .found
+            .iter()
+            .map(|(thing, chain)| Use { standing: climb.standing(*thing), chain: chain.clone(), on: on(*thing) })
+            .collect()
     }
 
     /// This device, and all that it lies on, down to whole disks.
@@ -102,7 +110,7 @@ struct Climb<'a> {
     /// The whole disk that it began at.
     disk: DeviceNumber,
     seen: HashSet<Thing>,
-    found: Vec<Use>,
+    found: Vec<(Thing, Vec<String>)>,
 }
 
 impl Climb<'_> {
@@ -116,7 +124,7 @@ impl Climb<'_> {
             let below = if thing == self.start && self.topology.is_partition(above) { &[] } else { chain };
             let chain: Vec<String> = below.iter().cloned().chain([self.name(above)]).collect();
             self.from(above, &chain);
-            self.found.push(Use { standing: self.standing(above), chain });
+            self.found.push((above, chain));
         }
     }
 

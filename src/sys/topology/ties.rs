@@ -1,6 +1,7 @@
 //! What lies directly on what.
 
 use std::ffi::{OsStr, OsString};
+use std::mem;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +45,7 @@ impl Topology {
             let is_seen = ties.iter().any(|tie| {
                 matches!(tie.above, Thing::Mount(_)) && array.members.iter().any(|member| tie.below == Thing::Block(*member))
             });
-            if array.members.len() > 1 || !is_seen {
+            if !is_seen {
                 ties.extend(array.members.iter().map(|member| Tie { below: Thing::Block(*member), above }));
             }
         }
@@ -80,6 +81,8 @@ impl Topology {
 
     /// A node is its device; any other path lies on the mount that covers it.
     fn at_path(&self, path: &Path) -> Option<Thing> {
+        // The kernel says so of a file that has lost its name, also of a node that udev made anew.
+        let path = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map_or(path, Path::new);
         let node = self.at_node(path).map(|block| Thing::Block(block.number));
         node.or_else(|| self.covering(path).map(Thing::Mount))
     }
@@ -88,6 +91,21 @@ impl Topology {
     pub(super) fn covering(&self, path: &Path) -> Option<usize> {
         let places = self.mounts.iter().enumerate().filter(|(_, mount)| path.starts_with(&mount.point));
         places.max_by_key(|(_, mount)| mount.point.components().count()).map(|(place, _)| place)
+    }
+
+    /// The mounts that may show a layer of the overlay `above`. Where the overlay itself covers the layer, its name is from before the
+    /// overlay became `/`, and what was mounted there has moved: `/live/lower` is found as `/run/live/lower`.
+    fn showing_layer(&self, layer: &Path, above: &Mount) -> Vec<usize> {
+        let covering = self.covering(layer).filter(|place| self.mounts[*place] != *above);
+        if let Some(place) = covering {
+            return vec![place];
+        }
+        let names = layer.ancestors().filter_map(|known| known.strip_prefix("/").ok()).filter(|known| known.parent().is_some());
+        let moved = names.map(|name| {
+            let mounts = self.mounts.iter().enumerate().filter(|(_, mount)| mount.point.ends_with(name));
+            mounts.map(|(place, _)| place).collect::<Vec<_>>()
+        });
+        moved.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
     }
 
     fn below_mount(&self, mount: &Mount) -> Vec<Thing> {
@@ -104,7 +122,7 @@ impl Topology {
         below.extend(nodes.map(|block| Thing::Block(block.number)));
         if mount.fs_type == "overlay" {
             let folders = mount.settings().filter(|(name, _)| is_layer(name)).flat_map(|(_, value)| split(value));
-            below.extend(folders.filter_map(|folder| self.covering(&folder)).map(Thing::Mount));
+            below.extend(folders.flat_map(|folder| self.showing_layer(&folder, mount)).map(Thing::Mount));
         }
         let shows_a_folder = mount.fs_type.starts_with("fuse") || mount.fs_type == "ecryptfs";
         if below.is_empty() && shows_a_folder && Path::new(&mount.source).is_absolute() {
@@ -154,19 +172,15 @@ fn is_layer(option: &OsStr) -> bool {
 
 /// Splits at colons; a backslash takes the meaning from what follows.
 fn split(list: &OsStr) -> impl Iterator<Item = PathBuf> {
-    let mut parts = vec![Vec::new()];
+    let (mut parts, mut part) = (Vec::new(), Vec::new());
     let mut bytes = list.as_bytes().iter();
     while let Some(byte) = bytes.next() {
         match byte {
-            b':' => parts.push(Vec::new()),
-            b'\\' => last(&mut parts).extend(bytes.next()),
-            _ => last(&mut parts).push(*byte),
+            b':' => parts.push(mem::take(&mut part)),
+            b'\\' => part.extend(bytes.next()),
+            _ => part.push(*byte),
         }
     }
+    parts.push(part);
     parts.into_iter().filter(|part| !part.is_empty()).map(|part| OsString::from_vec(part).into())
-}
-
-fn last(parts: &mut [Vec<u8>]) -> &mut Vec<u8> {
-    let place = parts.len() - 1;
-    &mut parts[place]
 }

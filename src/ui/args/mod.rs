@@ -2,6 +2,7 @@
 
 mod checksum;
 pub mod discrip;
+pub mod isoflash;
 pub mod isoverify;
 mod show;
 

@@ -1,0 +1,58 @@
+//! `isoflash IMAGE [MEDIUM]`: an image onto a stick, and the proof.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use discsmith::emulated;
+use discsmith::event::{JobResult, MediumCard};
+use discsmith::jobs::flash::{self, Given, TargetOperand};
+use discsmith::jobs::{Answer, Failure, Question, targets};
+use discsmith::medium::Medium;
+use discsmith::status::Status;
+use discsmith::sys::{Stop, Sysfs};
+use discsmith::ui::Screen;
+use discsmith::ui::args::isoflash::Args;
+use discsmith::ui::args::{Arguments, EMULATED};
+use discsmith::ui::program::{self, NoJob};
+
+fn main() -> ExitCode {
+    program::run(work)
+}
+
+fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJob> {
+    let failed = |failure: Failure| (failure.status, failure.reason);
+    if args.list {
+        targets::list(&Sysfs::default(), screen).map_err(failed)?;
+        return Ok(JobResult::new(Status::Done));
+    }
+    let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
+    let mut ask = |question: &Question| -> Answer { args.show().prompt().ask(question, stop) };
+    let operands = args.operands().map_err(|error| usage(&error))?;
+    let target = match operands.medium {
+        Some(medium) => target(medium)?,
+        None => TargetOperand::Path(targets::choose(&Sysfs::default(), &mut ask).map_err(failed)?.into()),
+    };
+    let request = args.request(operands.image, target).map_err(|error| usage(&error))?;
+    Ok(flash::run(&request, &mut ask, screen, stop))
+}
+
+/// The medium that is meant.
+fn target(named: OsString) -> Result<TargetOperand, NoJob> {
+    let Some(text) = named.to_str().and_then(|text| text.strip_prefix(EMULATED)) else {
+        return Ok(TargetOperand::Path(named.into()));
+    };
+    let stick = emulated::stick(text).map_err(|error| (Status::Usage, error.to_string()))?;
+    let geometry = stick.geometry();
+    let card = MediumCard {
+        node: named.to_string_lossy().into_owned(),
+        model: Some(format!("{} {}", stick.vendor(), stick.model())),
+        serial: Some(stick.serial().into()),
+        bytes: Some(geometry.bytes),
+        sector: geometry.sector,
+        bus: "emulated".into(),
+        contents: Vec::new(),
+    };
+    let (backing, is_read_only) = (stick.backing().to_path_buf(), stick.is_read_only());
+    Ok(TargetOperand::Given(Given { medium: Arc::new(stick), card, backing, is_read_only }))
+}

@@ -1,0 +1,200 @@
+//! A disk of this machine as a target: looked at, judged by the guard, unmounted if the person wants it, and opened as the one that was
+//! shown.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::event::{Event, MediumCard, Observer};
+use crate::image::signature::Signature;
+use crate::jobs::{Answer, Ask, Failure, Question, cards};
+use crate::medium::guard::{self, Candidate, Finding, Grade};
+use crate::medium::{BlockDevice, Claim, DiskError};
+use crate::sys::topology::{Block, Standing};
+use crate::sys::{DeviceNumber, Sysfs, Topology, holders, unmount, users_of, writers};
+
+use super::Request;
+use super::source::Source;
+
+/// A disk that was looked at.
+pub(super) struct Disk {
+    given: PathBuf,
+    block: Block,
+    contents: Vec<Signature>,
+    /// What is on it, for the card.
+    lines: Vec<String>,
+    findings: Vec<Finding>,
+    /// Where it is mounted, in order of mounting.
+    points: Vec<PathBuf>,
+}
+
+impl Disk {
+    /// Looks at the disk behind a node. It is opened for reading only when nothing but a mount speaks against it.
+    pub(super) fn examine(node: &Path, source: &Source, request: &Request) -> Result<Self, Failure> {
+        let name = node.display();
+        let meta = std::fs::metadata(node).map_err(|error| Failure::failed(format!("looking at {name}: {error}")))?;
+        let number = DeviceNumber::from(meta.rdev());
+        let topology = Topology::read(&Sysfs::default()).map_err(|error| Failure::failed(error.to_string()))?;
+        let block = topology.find(number).cloned().ok_or_else(|| {
+            Failure::failed(format!("{name}: no disk answers there; is it plugged in? `isoflash --list` shows those there are"))
+        })?;
+        let numbers: Vec<DeviceNumber> =
+            std::iter::once(number).chain(topology.partitions_of(number).iter().map(|part| part.number)).collect();
+        let writers = writers(&numbers);
+        let need = source.bytes().map(|bytes| bytes.next_multiple_of(block.sector.max(1).into()));
+        let judge = |contents: &[Signature]| {
+            let candidate =
+                Candidate { topology: &topology, block: &block, image: source.path(), need, contents, writers: &writers };
+            guard::judge(&candidate)
+        };
+        let findings = judge(&[]);
+        let points = topology.standing_on(number).into_iter().filter_map(|found| match found.standing {
+            Standing::Mount(point) => Some(point),
+            _ => None,
+        });
+        let points = points.collect();
+        let mut disk =
+            Self { given: node.into(), block: block.clone(), contents: Vec::new(), lines: Vec::new(), findings, points };
+        if disk.is_refused(request) {
+            return Ok(disk);
+        }
+        let claim = if disk.is_mounted() { Claim::Shared } else { Claim::ExclusiveToRead };
+        let device = disk.claim(claim)?;
+        (disk.contents, disk.lines) = cards::contents(&device);
+        disk.findings = judge(&disk.contents);
+        Ok(disk)
+    }
+
+    /// Who it is.
+    pub(super) fn card(&self) -> MediumCard {
+        MediumCard { contents: self.lines.clone(), ..cards::of(&self.block) }
+    }
+
+    /// What is on it now.
+    pub(super) fn contents(&self) -> &[Signature] {
+        &self.contents
+    }
+
+    /// Why it deserves a second look.
+    pub(super) fn unusual(&self) -> Vec<String> {
+        let grades = [Grade::Unusual, Grade::Fixed];
+        self.findings.iter().filter(|finding| grades.contains(&finding.grade)).map(|finding| finding.sentence.clone()).collect()
+    }
+
+    /// True while file systems of it are mounted.
+    pub(super) fn is_mounted(&self) -> bool {
+        self.findings.iter().any(|finding| finding.grade == Grade::Mounted)
+    }
+
+    fn is_refused(&self, request: &Request) -> bool {
+        self.refuse(request).is_err()
+    }
+
+    /// What no question lifts.
+    pub(super) fn refuse(&self, request: &Request) -> Result<(), Failure> {
+        let stands = |finding: &&Finding| match finding.grade {
+            Grade::Never => true,
+            Grade::Fixed => !request.allow_fixed,
+            Grade::Mounted | Grade::Unusual => false,
+        };
+        let reasons: Vec<&str> = self.findings.iter().filter(stands).map(|finding| finding.sentence.as_str()).collect();
+        if reasons.is_empty() { Ok(()) } else { Err(Failure::refused(reasons.join("; "))) }
+    }
+
+    /// May it be unmounted?
+    pub(super) fn permit_unmount(&self, request: &Request, ask: &mut Ask<'_>) -> Result<(), Failure> {
+        if !self.is_mounted() || request.unmount {
+            return Ok(());
+        }
+        let (name, shown) = (self.given.display(), self.shown_points());
+        match ask(&Question::permission(format!("{name} is mounted on {shown}. Unmount it and go on?"))) {
+            Answer::Yes => Ok(()),
+            // `--yes` answers the last question, and this is not the last.
+            Answer::Assumed | Answer::No | Answer::Choice(_) | Answer::Nobody => Err(Failure::refused(format!(
+                "{name} is mounted on {shown}; unmount it (umount {shown}), or let isoflash do it (--unmount)"
+            ))),
+            Answer::Unasked => {
+                Err(Failure::usage(format!("{name} is mounted on {shown}, and --json asks no questions: say --unmount")))
+            }
+        }
+    }
+
+    /// Unmounts it, properly, and looks at it again: it must be the disk that the person was asked about.
+    pub(super) fn unmount(self, source: &Source, request: &Request, observer: &mut dyn Observer) -> Result<Self, Failure> {
+        // What was mounted last may lie on top of the others.
+        for point in self.points.iter().rev() {
+            unmount(point, &self.block.node).map_err(|why| {
+                let users = users_of(point);
+                let users = if users.is_empty() { String::new() } else { format!(", in use by {}", users.join(", ")) };
+                Failure::refused(format!(
+                    "unmounting {}: {why}{users}; close what uses it and run this command again",
+                    point.display()
+                ))
+            })?;
+        }
+        observer.event(&Event::notice(format!("unmounted {}", self.shown_points())));
+        let now = Self::examine(&self.given, source, request)?;
+        now.refuse(request)?;
+        if identity(&now.block) != identity(&self.block) {
+            return Err(self.another());
+        }
+        if now.is_mounted() {
+            return Err(Failure::refused(format!(
+                "{} was mounted again at once, on {}; stop what does that, and run the command again",
+                self.given.display(),
+                now.shown_points()
+            )));
+        }
+        Ok(now)
+    }
+
+    fn shown_points(&self) -> String {
+        self.points.iter().map(|point| point.display().to_string()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Opens it for writing: the disk of the card, which must be the one that is there now.
+    pub(super) fn open(&self) -> Result<BlockDevice, Failure> {
+        let device = self.claim(Claim::ExclusiveToWrite)?;
+        if self.is_same(&device) { Ok(device) } else { Err(self.another()) }
+    }
+
+    /// True while the disk that is open is the one of the card: by number in the kernel's count, by size, and by serial number.
+    pub(super) fn is_same(&self, device: &BlockDevice) -> bool {
+        let now = Topology::read(&Sysfs::default()).ok();
+        let now = now.as_ref().and_then(|topology| topology.find(self.block.number));
+        device.is_unchanged()
+            && self.block.disk_sequence.is_none_or(|sequence| device.sequence() == Some(sequence))
+            && crate::medium::Medium::geometry(device).bytes == self.block.size
+            && now.is_some_and(|now| identity(now) == identity(&self.block))
+    }
+
+    fn another(&self) -> Failure {
+        Failure::refused(format!(
+            "{} is another disk now than the one that was shown; nothing was written to it; run the command again",
+            self.given.display()
+        ))
+    }
+
+    fn claim(&self, claim: Claim) -> Result<BlockDevice, Failure> {
+        let name = self.given.display();
+        BlockDevice::open(&self.given, self.block.number, claim).map_err(|error| match error {
+            DiskError::Changed => self.another(),
+            DiskError::Busy => {
+                let holders = holders(Some(self.block.number), None);
+                let by = if holders.is_empty() { String::new() } else { format!(" by {}", holders.join(", ")) };
+                Failure::refused(format!("{name} is in use{by}; end that and run this command again"))
+            }
+            DiskError::ReadOnly => {
+                Failure::refused(format!("{name} is write-protected; look for its switch, or take another stick"))
+            }
+            DiskError::Denied => {
+                Failure::failed(format!("{name}: permission denied; run this as root (docs/permissions.md says how else)"))
+            }
+            DiskError::System(error) => Failure::failed(format!("opening {name}: {error}")),
+        })
+    }
+}
+
+/// What tells a disk from the next one that gets its name.
+fn identity(block: &Block) -> (DeviceNumber, Option<u64>, Option<&str>, u64) {
+    (block.number, block.disk_sequence, block.serial.as_deref(), block.size)
+}

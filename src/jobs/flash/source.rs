@@ -1,0 +1,181 @@
+//! The image that is written: a file, or a stream.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::event::SourceSummary;
+use crate::jobs::Failure;
+use crate::jobs::holes::Holes;
+
+/// The image as it was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageOperand {
+    /// `-`.
+    Stdin,
+    /// A file, or a pipe.
+    Path(PathBuf),
+}
+
+/// An image that is open for reading.
+pub(super) struct Source {
+    name: String,
+    path: Option<PathBuf>,
+    file: Arc<File>,
+    /// `None` for a stream: it ends when it ends.
+    stamp: Option<Stamp>,
+    pub(super) holes: Holes,
+}
+
+/// A file as it was at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    inode: (u64, u64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(meta: &Metadata) -> Self {
+        Self { bytes: meta.len(), inode: (meta.dev(), meta.ino()), changed: (meta.mtime(), meta.mtime_nsec()) }
+    }
+}
+
+impl Source {
+    /// Opens the image. A file is locked against programs that would change it meanwhile.
+    pub(super) fn open(operand: &ImageOperand) -> Result<Self, Failure> {
+        let path = match operand {
+            ImageOperand::Stdin => return Self::stdin(),
+            ImageOperand::Path(path) => path,
+        };
+        let name = path.display().to_string();
+        let failed = |error: io::Error| Failure::failed(format!("opening the image {name}: {error}"));
+        let kind = std::fs::metadata(path).map_err(failed)?.file_type();
+        match () {
+            () if kind.is_file() || kind.is_fifo() => {}
+            () if kind.is_dir() => return Err(Failure::refused(format!("{name} is a folder, not an image"))),
+            () => {
+                return Err(Failure::refused(format!(
+                    "{name} is a device, not an image; `discrip {name} image.iso` copies a disc into one"
+                )));
+            }
+        }
+        let file = File::open(path).map_err(failed)?;
+        let meta = file.metadata().map_err(failed)?;
+        let stamp = meta.is_file().then(|| Stamp::of(&meta));
+        let mut holes = Holes::default();
+        if let Some(stamp) = stamp {
+            // Kernels and file systems without locks say otherwise; what changes is noticed at the end all the same.
+            if matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)) {
+                return Err(Failure::refused(format!("another program is working on {name}; wait for it to end")));
+            }
+            if stamp.bytes == 0 {
+                return Err(Failure::refused(format!("{name} is empty: there is nothing to write; get the image anew")));
+            }
+            refuse_packed(&file, &name)?;
+            holes = Holes::beside(path, stamp.bytes)?;
+        }
+        Ok(Self { name, path: Some(path.clone()), file: Arc::new(file), stamp, holes })
+    }
+
+    fn stdin() -> Result<Self, Failure> {
+        let stdin = io::stdin().as_fd().try_clone_to_owned();
+        let file = File::from(stdin.map_err(|error| Failure::failed(format!("reading stdin: {error}")))?);
+        Ok(Self { name: "-".into(), path: None, file: Arc::new(file), stamp: None, holes: Holes::default() })
+    }
+
+    /// Its path; `None` for stdin.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Its name without folders, as a list of checksums has it.
+    pub(super) fn file_name(&self) -> String {
+        let name = self.path.as_deref().and_then(Path::file_name);
+        name.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Its name for a person.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its length in bytes, where that is known before the end.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        self.stamp.map(|stamp| stamp.bytes)
+    }
+
+    /// True when this is the same file, by whatever name.
+    pub(super) fn is_file_at(&self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|meta| self.stamp.is_some_and(|stamp| Stamp::of(&meta).inode == stamp.inode))
+    }
+
+    /// For a person.
+    pub(super) fn summary(&self) -> SourceSummary {
+        SourceSummary { image: self.name.clone(), bytes: self.bytes(), holes: self.holes.bytes() }
+    }
+
+    /// Reads it from the beginning, as [`crate::pipeline::stream`] asks.
+    pub(super) fn reader(&self) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
+        let (file, end) = (Arc::clone(&self.file), self.bytes());
+        move |buffer, offset| {
+            let wanted = end.map_or(buffer.len() as u64, |end| end.saturating_sub(offset).min(buffer.len() as u64));
+            let buffer = &mut buffer[..wanted as usize];
+            let mut done = 0;
+            while done < buffer.len() {
+                let came = match end {
+                    Some(_) => file.read_at(&mut buffer[done..], offset + done as u64),
+                    None => (&*file).read(&mut buffer[done..]),
+                };
+                match came {
+                    Ok(0) if end.is_some() => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter")),
+                    Ok(0) => break,
+                    Ok(came) => done += came,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(done)
+        }
+    }
+
+    /// Reads a part of a file once more; `None` for a stream, and where it can't be read.
+    pub(super) fn read_again(&self, buffer: &mut [u8], offset: u64) -> Option<()> {
+        self.stamp?;
+        self.file.read_exact_at(buffer, offset).ok()
+    }
+
+    /// True when the file is no longer what it was when it was opened.
+    pub(super) fn has_changed(&self) -> bool {
+        self.stamp.is_some_and(|before| self.file.metadata().is_ok_and(|meta| Stamp::of(&meta) != before))
+    }
+}
+
+/// What packed files begin with (their formats' own documents), and how to unpack them.
+const PACKED: [(&[u8], &str, &str); 8] = [
+    (&[0x1f, 0x8b, 8], "gzip", "gunzip -k"),
+    (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz", "xz -dk"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd", "zstd -d"),
+    (&[4, 0x22, 0x4d, 0x18], "lz4", "lz4 -d"),
+    (b"BZh", "bzip2", "bunzip2 -k"),
+    (b"PK\x03\x04", "zip", "unzip"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x"),
+    (b"QFI\xfb", "QCOW2", "qemu-img convert -O raw"),
+];
+
+/// A stick with a packed image on it boots nowhere.
+fn refuse_packed(file: &File, name: &str) -> Result<(), Failure> {
+    let mut head = [0; 8];
+    if file.read_exact_at(&mut head, 0).is_err() {
+        return Ok(());
+    }
+    match PACKED.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        Some((_, kind, command)) => Err(Failure::refused(format!(
+            "{name} is packed ({kind}), and would be written as it is; unpack it first ({command}), or pipe it: … | isoflash - TARGET"
+        ))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,188 @@
+//! What is written: a disk, a file, or an emulated stick; found, judged, asked about, and opened.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::event::MediumCard;
+use crate::image::signature::Signature;
+use crate::jobs::Failure;
+use crate::medium::{BlockDevice, Existing, RegularFile, Writable};
+use crate::status::Status;
+use crate::sys::Space;
+
+use super::disk::Disk;
+use super::source::Source;
+use super::{Given, Request, TargetOperand};
+
+/// What the person named, after a look.
+pub(super) enum Target<'a> {
+    /// A disk of this machine.
+    Disk(Box<Disk>),
+    /// A regular file, there or not.
+    File(PathBuf, Existing),
+    /// A medium that the caller made.
+    Given(&'a Given),
+}
+
+/// A medium that is open for writing, and stays so until its last byte was read back.
+pub(super) struct Opened {
+    pub(super) medium: Arc<dyn Writable>,
+    /// The same, when it is a disk.
+    pub(super) disk: Option<Arc<BlockDevice>>,
+    /// The file that was made for it: of no use when the job fails.
+    pub(super) made: Option<PathBuf>,
+}
+
+impl<'a> Target<'a> {
+    /// Finds what the operand names. Opens nothing.
+    pub(super) fn find(operand: &'a TargetOperand, request: &Request, source: &Source) -> Result<Self, Failure> {
+        let path = match operand {
+            TargetOperand::Given(given) => return Ok(Self::Given(given)),
+            TargetOperand::Path(path) => path,
+        };
+        let name = path.display();
+        let kind = match std::fs::metadata(path) {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return new_file(path),
+            Err(error) => return Err(Failure::failed(format!("looking at {name}: {error}"))),
+        };
+        match kind.file_type() {
+            kind if std::os::unix::fs::FileTypeExt::is_block_device(&kind) => {
+                Ok(Self::Disk(Box::new(Disk::examine(path, source, request)?)))
+            }
+            _ if source.is_file_at(path) => Err(Failure::refused(format!("{name} is the image itself"))),
+            kind if kind.is_file() && request.overwrite_file => Ok(Self::File(path.clone(), Existing::Replace)),
+            kind if kind.is_file() => Err(Failure::refused(format!(
+                "the file {name} exists; choose another name, or say --overwrite-file to replace it"
+            ))),
+            kind if kind.is_dir() => {
+                Err(Failure::refused(format!("{name} is a folder; name a stick (isoflash --list), or a new file")))
+            }
+            _ => Err(Failure::refused(format!("{name} is no disk and no file; `isoflash --list` shows the sticks there are"))),
+        }
+    }
+
+    /// What the person must recognise.
+    pub(super) fn card(&self) -> MediumCard {
+        match self {
+            Self::Disk(disk) => disk.card(),
+            Self::Given(given) => given.card.clone(),
+            Self::File(path, existing) => MediumCard {
+                node: path.display().to_string(),
+                bytes: match existing {
+                    Existing::Refuse => None,
+                    Existing::Replace => std::fs::metadata(path).ok().map(|meta| meta.len()),
+                },
+                sector: 1,
+                bus: if *existing == Existing::Refuse { "new file" } else { "file" }.into(),
+                ..MediumCard::default()
+            },
+        }
+    }
+
+    /// What is on it now.
+    pub(super) fn contents(&self) -> &[Signature] {
+        match self {
+            Self::Disk(disk) => disk.contents(),
+            Self::Given(_) | Self::File(..) => &[],
+        }
+    }
+
+    /// Why nobody may write it.
+    pub(super) fn refuse(&self, source: &Source, request: &Request) -> Result<(), Failure> {
+        match self {
+            Self::Disk(disk) => disk.refuse(request),
+            Self::File(path, _) => has_room(path, source),
+            Self::Given(given) => {
+                let (name, size) = (&given.card.node, given.medium.geometry().bytes);
+                if source.is_file_at(&given.backing) {
+                    return Err(Failure::refused(format!("{name} is made of the image itself; take another file")));
+                }
+                if given.is_read_only {
+                    return Err(Failure::refused(format!("{name} is write-protected")));
+                }
+                if let Some(need) = source.bytes().filter(|need| need.next_multiple_of(given.card.sector.into()) > size) {
+                    return Err(Failure::refused(format!(
+                        "{name} is too small: the image has {need} bytes, and the stick {size}; take a larger stick"
+                    )));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Why it deserves a second look, if it does.
+    pub(super) fn unusual(&self) -> Vec<String> {
+        match self {
+            Self::Disk(disk) => disk.unusual(),
+            Self::Given(_) | Self::File(..) => Vec::new(),
+        }
+    }
+
+    /// Opens it for writing: the disk that the card showed, and no other.
+    pub(super) fn open(&self) -> Result<Opened, Failure> {
+        match self {
+            Self::Disk(disk) => {
+                let device = Arc::new(disk.open()?);
+                Ok(Opened { medium: Arc::<BlockDevice>::clone(&device), disk: Some(device), made: None })
+            }
+            Self::Given(given) => Ok(Opened { medium: Arc::clone(&given.medium), disk: None, made: None }),
+            Self::File(path, existing) => {
+                let file = RegularFile::create(path, *existing).map_err(|error| {
+                    let why = match error.kind() {
+                        std::io::ErrorKind::WouldBlock => {
+                            return Failure::refused(format!("another program is working on {}", path.display()));
+                        }
+                        _ => error,
+                    };
+                    Failure::failed(format!("opening {}: {why}; choose another name or folder", path.display()))
+                })?;
+                let made = (*existing == Existing::Refuse).then(|| path.clone());
+                Ok(Opened { medium: Arc::new(file), disk: None, made })
+            }
+        }
+    }
+}
+
+/// A name that nothing has: a new file, but never one among the device nodes.
+fn new_file<'a>(path: &Path) -> Result<Target<'a>, Failure> {
+    let name = path.display();
+    if path.symlink_metadata().is_ok() {
+        return Err(Failure::failed(format!("{name} is a link that leads nowhere; is the stick plugged in?")));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().map_err(|error| Failure::failed(format!("looking for the folder of {name}: {error}")))?;
+    if folder.starts_with("/dev") && !folder.starts_with("/dev/shm") {
+        return Err(Failure::failed(format!(
+            "{name}: there is no such device; is the stick plugged in? `isoflash --list` shows those there are"
+        )));
+    }
+    Ok(Target::File(path.to_path_buf(), Existing::Refuse))
+}
+
+/// Is there room for the image in the folder of this file?
+fn has_room(path: &Path, source: &Source) -> Result<(), Failure> {
+    let Some(need) = source.bytes() else { return Ok(()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let space =
+        Space::at(folder).map_err(|error| Failure::failed(format!("looking at the folder of {}: {error}", path.display())))?;
+    if let Some(ceiling) = space.ceiling.filter(|ceiling| ceiling.bytes < need) {
+        return Err(Failure::refused(format!(
+            "{}: a file can have {} bytes at most there, and the image has {need}; choose another folder",
+            path.display(),
+            ceiling.bytes
+        )));
+    }
+    let there = std::fs::metadata(path).map_or(0, |meta| meta.len());
+    if space.free.saturating_add(there) < need {
+        return Err(Failure::new(
+            Status::Stopped,
+            format!(
+                "{}: {} bytes are free there, and the image has {need}; make room, and run the same command",
+                path.display(),
+                space.free
+            ),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The disks of this machine, which of them may be written, and why the others may not.
+
+use crate::event::{Event, ListedTarget, MediumCard, Observer, Targets};
+use crate::medium::guard::{self, Candidate, Finding, Grade};
+use crate::medium::{BlockDevice, Claim, DiskError};
+use crate::sys::topology::{Block, Kind};
+use crate::sys::{Sysfs, Topology, writers};
+
+use super::{Answer, Ask, Failure, Question, Wanted, cards};
+
+/// Shows every disk; those that may be written come first. Only these are opened, and only for reading.
+pub fn list(sysfs: &Sysfs, observer: &mut dyn Observer) -> Result<(), Failure> {
+    let mut targets = look(sysfs)?;
+    targets.sort_by_key(|target| !target.allowed);
+    if !targets.iter().any(|target| target.allowed) {
+        observer
+            .event(&Event::notice("no stick is plugged in that may be written; emulated:FILE,size=64M makes one to practise on"));
+    }
+    observer.event(&Event::Targets(Targets { targets }));
+    Ok(())
+}
+
+/// Lets the person choose one of the disks that may be written.
+pub fn choose(sysfs: &Sysfs, ask: &mut Ask<'_>) -> Result<String, Failure> {
+    let allowed: Vec<ListedTarget> = look(sysfs)?.into_iter().filter(|target| target.allowed).collect();
+    let nodes = allowed.iter().map(|target| target.card.node.as_str()).collect::<Vec<_>>().join(", ");
+    if allowed.is_empty() {
+        return Err(Failure::refused(
+            "no stick is plugged in that may be written; `isoflash --list` says why others are refused",
+        ));
+    }
+    let row = |(number, target): (usize, &ListedTarget)| {
+        let MediumCard { node, model, serial, bytes, bus, .. } = &target.card;
+        let parts =
+            [model.clone(), bytes.map(|bytes| format!("{:.1} GB", bytes as f64 / 1e9)), serial.clone(), Some(bus.clone())];
+        format!("  {}  {node}  {}", number + 1, parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    };
+    let rows: Vec<String> = allowed.iter().enumerate().map(row).collect();
+    let text = format!("Sticks that may be written:\n{}\nWhich one?", rows.join("\n"));
+    match ask(&Question { text, wanted: Wanted::Choice(allowed.len()) }) {
+        Answer::Choice(number) => {
+            let chosen = number.checked_sub(1).and_then(|index| allowed.get(index));
+            chosen.map(|target| target.card.node.clone()).ok_or_else(|| Failure::refused("none chosen; nothing was written"))
+        }
+        Answer::Yes | Answer::Assumed | Answer::No => Err(Failure::refused("none chosen; nothing was written")),
+        Answer::Nobody | Answer::Unasked => Err(Failure::usage(format!("name the medium; those that may be written: {nodes}"))),
+    }
+}
+
+fn look(sysfs: &Sysfs) -> Result<Vec<ListedTarget>, Failure> {
+    let topology = Topology::read(sysfs).map_err(|error| Failure::failed(error.to_string()))?;
+    let disks = topology.blocks().iter().filter(|block| !matches!(block.kind, Kind::Partition | Kind::Ram | Kind::Optical));
+    Ok(disks.map(|block| listed(&topology, block)).collect())
+}
+
+fn listed(topology: &Topology, block: &Block) -> ListedTarget {
+    let numbers: Vec<_> =
+        std::iter::once(block.number).chain(topology.partitions_of(block.number).iter().map(|part| part.number)).collect();
+    let writers = writers(&numbers);
+    let judge =
+        |contents: &[_]| guard::judge(&Candidate { topology, block, image: None, need: None, contents, writers: &writers });
+    let mut card = cards::of(block);
+    let findings = judge(&[]);
+    if findings.iter().any(|finding| finding.grade != Grade::Unusual) {
+        return verdict(card, &findings);
+    }
+    match BlockDevice::open(&block.node, block.number, Claim::ExclusiveToRead) {
+        Ok(device) => {
+            let (signatures, lines) = cards::contents(&device);
+            card.contents = lines;
+            verdict(card, &judge(&signatures))
+        }
+        Err(DiskError::Denied) => {
+            let reasons = vec!["permission denied: run isoflash as root to see more (docs/permissions.md says how else)".into()];
+            ListedTarget { card, allowed: true, reasons }
+        }
+        Err(error) => ListedTarget { card, allowed: false, reasons: vec![error.to_string()] },
+    }
+}
+
+fn verdict(card: MediumCard, findings: &[Finding]) -> ListedTarget {
+    let allowed = findings.iter().all(|finding| finding.grade == Grade::Unusual);
+    ListedTarget { card, allowed, reasons: findings.iter().map(|finding| finding.sentence.clone()).collect() }
+}

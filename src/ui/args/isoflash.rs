@@ -1,0 +1,180 @@
+//! The command line of isoflash, as typed.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Parser;
+
+use crate::jobs::flash::{Identity, ImageOperand, Proof, Request, TargetOperand};
+use crate::medium::parse_size;
+use crate::trust::Algorithm;
+
+use super::{Arguments, Checksum, Show, UsageError};
+
+/// Writes an image to a stick, reads every byte back, and compares.
+///
+/// MEDIUM is /dev/sdb, a link in /dev/disk/by-id, a new file, or emulated:FILE,size=64M to practise. Without MEDIUM you choose from the
+/// sticks that may be written. IMAGE - is stdin. Disks that are built in, in use, or part of the running system are refused. Until
+/// everything else is proved, the first MiB stays zero: a stick that was left half-way does not boot.
+///
+/// Exit status: 0 written and verified, 1 failed, 2 usage, 4 the stick does not hold what was written, 5 refused, 6 the image does not match
+/// its checksum, 7 stopped or unplugged.
+#[derive(Debug, Parser)]
+#[command(
+    name = "isoflash",
+    version,
+    max_term_width = 98,
+    override_usage = "isoflash [OPTIONS] IMAGE [MEDIUM]\n       isoflash --list"
+)]
+pub struct Args {
+    /// IMAGE [MEDIUM]
+    #[arg(value_name = "OPERAND", num_args = 0..=2)]
+    operands: Vec<OsString>,
+    /// Show the disks of this machine, which may be written, and why others may not
+    #[arg(long, conflicts_with = "operands")]
+    pub list: bool,
+    #[command(flatten)]
+    checksum: Checksum,
+    /// Digests of the medium to print, of crc32 md5 sha1 sha224 sha256 sha384 sha512
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "sha256", value_parser = Algorithm::from_str)]
+    digest: Vec<Algorithm>,
+    /// Keep a digest of each 4 MiB in FILE: isoverify then names what differs without the image
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Refuse any other medium than this: serial=TEXT, size=BYTES, or both
+    #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',')]
+    expect: Vec<String>,
+    /// Unmount the medium if it is mounted
+    #[arg(long)]
+    unmount: bool,
+    /// Allow a disk that is built in (SATA, NVMe, eMMC, virtual)
+    #[arg(long)]
+    allow_fixed: bool,
+    /// Replace the regular file MEDIUM
+    #[arg(long)]
+    overwrite_file: bool,
+    /// Write an image though its map says that parts of it were never read
+    #[arg(long)]
+    allow_holes: bool,
+    /// Do not read the medium back; the result then says NOT verified
+    #[arg(long)]
+    no_verify: bool,
+    /// Eject the medium after success
+    #[arg(long)]
+    eject: bool,
+    /// Look, say what would be done, and write nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    #[command(flatten)]
+    show: Show,
+}
+
+/// What the operands name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operands {
+    /// The image.
+    pub image: ImageOperand,
+    /// The medium as it was named; `None` to choose one.
+    pub medium: Option<OsString>,
+}
+
+impl Args {
+    /// The operands, told apart.
+    pub fn operands(&self) -> Result<Operands, UsageError> {
+        let usage = |text: &str| Err(UsageError(format!("{text}; try: isoflash image.iso /dev/sdb, or isoflash --help")));
+        let (image, medium) = match self.operands.as_slice() {
+            [] => return usage("an image and a medium are missing"),
+            [image] => (image, None),
+            [image, medium, ..] => (image, Some(medium.clone())),
+        };
+        if image.is_empty() || medium.as_ref().is_some_and(|medium| medium.is_empty()) {
+            return usage("an operand is empty");
+        }
+        if medium.as_ref().is_some_and(|medium| medium == "-") {
+            return usage("a stream can't be read back; name a disk or a file");
+        }
+        if image.to_string_lossy().starts_with(super::EMULATED) {
+            return usage("the image comes first, then the medium");
+        }
+        let image = if image == "-" { ImageOperand::Stdin } else { ImageOperand::Path(image.into()) };
+        Ok(Operands { image, medium })
+    }
+
+    /// The job that the options ask for.
+    pub fn request(&self, image: ImageOperand, target: TargetOperand) -> Result<Request, UsageError> {
+        let mut identity = self.identity()?;
+        identity.by_id = matches!(&target, TargetOperand::Path(path) if path.parent() == Some(Path::new("/dev/disk/by-id")));
+        Ok(Request {
+            image,
+            target,
+            identity,
+            digests: self.digest.clone(),
+            expectation: self.checksum.expectation()?,
+            ledger: self.ledger.clone(),
+            proof: if self.no_verify { Proof::None } else { Proof::ReadBack },
+            unmount: self.unmount,
+            allow_fixed: self.allow_fixed,
+            overwrite_file: self.overwrite_file,
+            allow_holes: self.allow_holes,
+            eject: self.eject,
+            dry_run: self.dry_run,
+        })
+    }
+
+    fn identity(&self) -> Result<Identity, UsageError> {
+        let mut identity = Identity::default();
+        for pair in &self.expect {
+            match pair.split_once('=') {
+                Some(("serial", serial)) if !serial.is_empty() => identity.serial = Some(serial.into()),
+                Some(("size", size)) => {
+                    let bytes = parse_size(size, 512).map_err(|error| UsageError(format!("--expect size={size}: {error}")))?;
+                    identity.bytes = Some(bytes);
+                }
+                _ => return Err(UsageError(format!("--expect {pair}: write serial=TEXT, size=BYTES, or both with a comma"))),
+            }
+        }
+        Ok(identity)
+    }
+}
+
+impl Arguments for Args {
+    fn show(&self) -> &Show {
+        &self.show
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn args(words: &[&str]) -> Args {
+        Args::try_parse_from([&["isoflash"], words].concat()).unwrap()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn operands_are_told_apart() {
+        let operands = args(&["a.iso", "/dev/sdb"]).operands().unwrap();
+        assert_eq!((operands.image, operands.medium), (ImageOperand::Path("a.iso".into()), Some("/dev/sdb".into())));
+        assert_eq!(args(&["-", "/dev/sdb"]).operands().unwrap().image, ImageOperand::Stdin);
+        for words in [&[][..], &["", "/dev/sdb"], &["a.iso", ""], &["a.iso", "-"], &["emulated:a", "b"]] {
+            assert!(args(words).operands().unwrap_err().to_string().contains("try: isoflash"), "{words:?}");
+        }
+        assert!(Args::try_parse_from(["isoflash", "a.iso", "b.iso", "/dev/sdb"]).is_err());
+    }
+
+    #[test]
+    fn the_identity_that_is_expected_is_understood_or_refused() {
+        let identity = args(&["a", "b", "--expect", "serial=4C53,size=16G"]).identity().unwrap();
+        assert_eq!((identity.serial.as_deref(), identity.bytes), (Some("4C53"), Some(16 << 30)));
+        for wrong in ["serial=", "size=big", "colour=red", "4C53"] {
+            assert!(args(&["a", "b", "--expect", wrong]).identity().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The file behind a drive or a stick, as QEMU's block layer opens it: with faults and slowness of the host's making.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// Which accesses a fault or a speed limit is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The guest reads.
+    Read,
+    /// The guest writes.
+    Write,
+}
+
+impl Access {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// A raw file, and what goes wrong with it.
+pub struct Backing {
+    file: String,
+    read_only: bool,
+    faults: Vec<Value>,
+    limit: Option<(Access, u64)>,
+}
+
+impl Backing {
+    /// A file without faults.
+    pub fn new(file: &Path, read_only: bool) -> Self {
+        Self { file: file.display().to_string(), read_only, faults: Vec::new(), limit: None }
+    }
+
+    /// No longer to be written to.
+    pub fn read_only(&mut self) {
+        self.read_only = true;
+    }
+
+    /// The host's disk reports this error number whenever one of these sectors of 512 bytes is accessed.
+    pub fn fault(&mut self, access: Access, sectors: impl IntoIterator<Item = u64>, errno: u8) {
+        self.faults.extend(
+            sectors
+                .into_iter()
+                .map(|sector| json!({"event": "none", "iotype": access.word(), "sector": sector, "errno": errno, "once": false})),
+        );
+    }
+
+    /// Limits the speed.
+    pub fn slow(&mut self, access: Access, bytes_per_second: u64) {
+        self.limit = Some((access, bytes_per_second));
+    }
+
+    /// QEMU's arguments for the block node of this name.
+    pub fn arguments(&self, name: &str) -> Vec<String> {
+        let mut arguments = Vec::new();
+        let mut node = json!({"driver": "file", "filename": self.file});
+        if !self.faults.is_empty() {
+            node = json!({"driver": "blkdebug", "image": node, "align": 512, "inject-error": self.faults});
+        }
+        if let Some((access, rate)) = self.limit {
+            let group = format!("slow-{name}");
+            arguments.extend(["-object".to_owned(), format!("throttle-group,id={group},x-bps-{}={rate}", access.word())]);
+            node = json!({"driver": "throttle", "throttle-group": group, "file": node});
+        }
+        let raw = json!({"driver": "raw", "node-name": name, "read-only": self.read_only, "file": node});
+        arguments.extend(["-blockdev".to_owned(), raw.to_string()]);
+        arguments
+    }
+}
