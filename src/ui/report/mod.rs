@@ -183,8 +183,8 @@ pub(super) fn reasons(result: &JobResult) -> Vec<String> {
 pub(super) fn digests(result: &JobResult) -> Vec<String> {
     let (name, comment) = match &result.outcome {
         Some(Outcome::Image(image)) => (image::name(image), image::holes(image)),
-        Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_ref(), &flash.medium), medium::read_back(flash)),
-        Some(Outcome::Verify(verify)) => (medium::digest_name(verify.image.as_ref(), &verify.medium), medium::looked_at(verify)),
+        Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_deref(), &flash.medium), medium::read_back(flash)),
+        Some(Outcome::Verify(verify)) => (medium::verified_name(verify, result.status), medium::looked_at(verify)),
         None => return Vec::new(),
     };
     let lines = result.digests.iter().map(|(algorithm, hex)| format!("{} ({name}) = {hex}", algorithm.to_uppercase()));
