@@ -236,6 +236,9 @@ fn write(
             old.join(", ")
         ));
     }
+    if let (Target::File(path, _), Proof::ReadBack) = (target, request.proof) {
+        reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
+    }
     let mut digests = proved.unwrap_or(written).digests;
     digests.retain(|algorithm, _| request.digests.contains(algorithm));
     Ok((digests, reasons))
