@@ -99,9 +99,7 @@ impl Pass<'_> {
             Ok(())
         });
         let ended = match through {
-            Ok(()) => {
-                digesting.finish().map(|digested| passed.digests = digested.digests).map_err(Failure::failed)
-            }
+            Ok(()) => digesting.finish().map(|digested| passed.digests = digested.digests).map_err(Failure::failed),
             Err(Broken::Sink(error)) => Err(error),
             Err(Broken::Stopped) => Err(interrupted()),
             Err(Broken::Thread(error)) => Err(Failure::failed(format!("starting a thread: {error}"))),
@@ -118,7 +116,7 @@ fn lost(specimen: &Specimen, at: u64, error: &io::Error) -> Failure {
     let again = "nothing is proved; run this command again";
     match (error.raw_os_error(), error.kind()) {
         (Some(libc::ENODEV), _) => {
-            Failure::stopped(format!("{name} was gone when byte {at} and what follows was to be read; plug it in again: {again}"))
+            Failure::stopped(format!("{name} was gone when it was to be read from byte {at} on; plug it in again: {again}"))
         }
         (_, io::ErrorKind::UnexpectedEof) => Failure::failed(format!(
             "reading {name}: it says that it has {} bytes, and ends soon after byte {at}; was it cut meanwhile?",
