@@ -18,4 +18,8 @@ mod record_and_replay;
 mod resume;
 mod size;
 mod streams;
+mod verify_again;
+mod verify_archives;
+mod verify_digests;
+mod verify_media;
 mod whole_disc;

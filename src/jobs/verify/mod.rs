@@ -210,9 +210,12 @@ impl Comparing<'_> {
                 (findings.outcome.differences, findings.compared) = (judge.differences, judge.compared);
                 findings.take(passed);
                 ended?;
-                coming.drain(self.stop)?;
+                let is_short = original.bytes.is_some_and(|bytes| bytes > self.specimen.bytes());
+                if !is_short {
+                    coming.drain(self.stop)?;
+                }
                 findings.outcome.holes = original.holes.clone();
-                findings.reference_bytes = Some(coming.came);
+                findings.reference_bytes = original.bytes.filter(|_| is_short).or(Some(coming.came));
             }
             (Reference::Ledger(ledger), None) => {
                 let mut judge = ByLedger::new(ledger.clone());

@@ -128,8 +128,15 @@ fn read_ahead(mut file: File, tell: &Sender<usize>, send: &SyncSender<io::Result
         let length = chunk.len();
         let is_last = length < CHUNK;
         let part = read.map(|_| chunk);
-        // Nobody listens any more when these fail.
-        if part.is_ok() && (length == 0 || tell.send(length).is_err()) || send.send(part).is_err() || is_last {
+        if part.is_ok() && length == 0 {
+            return;
+        }
+        // The medium may have ended before the image, which is then read on to know how long it is.
+        if part.is_ok() {
+            let _ = tell.send(length);
+        }
+        // Nobody listens any more when this fails.
+        if send.send(part).is_err() || is_last {
             return;
         }
     }

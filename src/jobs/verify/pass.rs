@@ -116,7 +116,7 @@ fn lost(specimen: &Specimen, at: u64, error: &io::Error) -> Failure {
     let again = "nothing is proved; run this command again";
     match (error.raw_os_error(), error.kind()) {
         (Some(libc::ENODEV), _) => {
-            Failure::stopped(format!("{name} was gone when byte {at} and what follows was to be read; plug it in again: {again}"))
+            Failure::stopped(format!("{name} was gone when it was to be read from byte {at} on; plug it in again: {again}"))
         }
         (_, io::ErrorKind::UnexpectedEof) => Failure::failed(format!(
             "reading {name}: it says that it has {} bytes, and ends soon after byte {at}; was it cut meanwhile?",
