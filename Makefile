@@ -25,5 +25,6 @@ trees:
 	cargo test --test lab -- --trees
 
 install: all
-	install -Dm755 target/release/discrip $(DESTDIR)$(PREFIX)/bin/discrip
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m755 target/release/discrip target/release/isoflash target/release/isoverify $(DESTDIR)$(PREFIX)/bin
 	install -Dm644 udev/70-discsmith.rules $(DESTDIR)$(UDEVDIR)/70-discsmith.rules

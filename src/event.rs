@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
 use crate::medium::Spans;
+use crate::medium::guard::Finding;
 use crate::mmc::Class;
 use crate::rescue::Phase;
 use crate::status::Status;
@@ -37,6 +38,8 @@ pub enum Event {
     Source(SourceSummary),
     /// The medium that is written, or compared.
     Medium(MediumCard),
+    /// Something speaks against the medium.
+    Guard(Finding),
     /// The disks of this machine, and which of them may be written.
     Targets(Targets),
     /// One of many images was compared with what is known of it.
@@ -294,6 +297,8 @@ pub struct VerifyOutcome {
     pub image: Option<PathBuf>,
     /// The medium.
     pub medium: String,
+    /// What tells how its bytes should be.
+    pub against: Against,
     /// Bytes that were looked at.
     pub bytes: u64,
     /// Every byte that was looked at is as expected.
@@ -302,10 +307,25 @@ pub struct VerifyOutcome {
     pub differences: Spans,
     /// Bytes of the medium that could not be read.
     pub unreadable: Spans,
-    /// Bytes that were not compared, because the image has a hole there.
+    /// Bytes that were not compared: the image has a hole there, or a chunk of a ledger could not be read as a whole.
     pub holes: Spans,
     /// Bytes that came out different when they were read again.
     pub unsteady: Spans,
+}
+
+/// What tells how the bytes of a medium should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Against {
+    /// An image.
+    #[default]
+    Image,
+    /// A digest.
+    Checksum,
+    /// A ledger.
+    Ledger,
+    /// Another reading of the same medium.
+    Reading,
 }
 
 /// What came of a disc.

@@ -53,11 +53,11 @@ pub fn port(operand: &str) -> Result<Box<dyn Port>, OperandError> {
     port::attach(operand)
 }
 
-/// The stick that an operand describes; `operand` is everything that follows `emulated:`. Its file is opened here for reading and
-/// writing, and made if `size=` says how long.
+/// The stick that an operand describes; `operand` is everything that follows `emulated:`. Its file is opened for writing, or made if
+/// `size=` says how long, with the first write.
 ///
 /// # Errors
-/// Words that make no sense, and files that no stick can be made of. Nothing is made or written then.
+/// Words that make no sense, and files that no stick can be made of.
 pub fn stick(operand: &str) -> Result<Stick, StickError> {
     Stick::plug_in(operand)
 }

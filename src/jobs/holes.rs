@@ -56,6 +56,11 @@ impl Holes {
         self.0.bytes()
     }
 
+    /// Where they are.
+    pub fn spans(&self) -> &Spans {
+        &self.0
+    }
+
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = Span> + '_ {
         self.0.iter()

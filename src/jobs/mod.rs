@@ -9,6 +9,7 @@ mod meter;
 mod question;
 pub mod rip;
 pub mod targets;
+pub mod verify;
 mod worker;
 
 pub use failure::Failure;

@@ -15,7 +15,8 @@ const PATIENCE: u64 = 4 << 20;
 /// multiples of `medium`'s sector.
 ///
 /// # Errors
-/// ENODEV: the medium is gone. `UnexpectedEof`: it ends before the buffer does.
+/// ENODEV: the medium is gone. `UnexpectedEof`: it ends before the buffer does. An error without a number of the system's: what the medium
+/// says of itself as a whole.
 pub fn read_around(medium: &dyn Medium, buffer: &mut [u8], offset: u64, unreadable: &mut Spans) -> io::Result<()> {
     let sector = (medium.geometry().sector as usize).max(512);
     let finer = match buffer.len() {
@@ -43,7 +44,7 @@ pub fn read_around(medium: &dyn Medium, buffer: &mut [u8], offset: u64, unreadab
 
 /// True for an error of some sectors; false once there is nothing to read at all.
 fn is_of_the_medium(error: &io::Error) -> bool {
-    error.raw_os_error() != Some(libc::ENODEV) && error.kind() != io::ErrorKind::UnexpectedEof
+    error.raw_os_error().is_some_and(|number| number != libc::ENODEV)
 }
 
 #[cfg(test)]

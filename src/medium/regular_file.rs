@@ -64,6 +64,12 @@ impl RegularFile {
         file.set_len(0)?;
         Ok(Self { file, grows: true })
     }
+
+    /// Gives up what this machine has in memory of the file, so that the next read comes from the disk where the file system lets it.
+    pub fn forget_cached(&self) {
+        // Only a hint, and some file systems know none.
+        let _ = posix_fadvise(self.file.as_fd(), 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+    }
 }
 
 impl Medium for RegularFile {
@@ -82,11 +88,10 @@ impl Writable for RegularFile {
         self.file.write_at(buffer, offset)
     }
 
-    /// The pages are on the disk then, and are given up, so that the next read comes from the disk where the file system lets it.
+    /// The pages are on the disk then, and are given up.
     fn settle(&self) -> io::Result<()> {
         self.file.sync_all()?;
-        // Only a hint, and some file systems know none.
-        let _ = posix_fadvise(self.file.as_fd(), 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+        self.forget_cached();
         Ok(())
     }
 }

@@ -48,6 +48,40 @@ impl Spans {
         }
     }
 
+    /// The parts of the runs that lie in this one.
+    pub fn within(&self, span: Span) -> impl Iterator<Item = Span> + '_ {
+        let from = self.0.partition_point(|run| run.end() <= span.offset);
+        self.0[from..].iter().take_while(move |run| run.offset < span.end()).map(move |run| {
+            let offset = run.offset.max(span.offset);
+            Span { offset, length: run.end().min(span.end()) - offset }
+        })
+    }
+
+    /// The parts of this run that lie in none of them.
+    pub fn gaps(&self, span: Span) -> Self {
+        let mut gaps = Self::default();
+        let mut at = span.offset;
+        for run in self.within(span) {
+            gaps.push(at, run.offset - at);
+            at = run.end();
+        }
+        gaps.push(at, span.end() - at);
+        gaps
+    }
+
+    /// Every byte that is in either.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut runs: Vec<Span> = self.iter().chain(other.iter()).collect();
+        runs.sort_by_key(|run| run.offset);
+        let mut union = Self::default();
+        for run in runs {
+            let from = union.0.last().map_or(run.offset, |last| last.end().max(run.offset));
+            union.push(from, run.end().saturating_sub(from));
+        }
+        union
+    }
+
     /// Each run.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Span> + '_ {
         self.0.iter().copied()
@@ -67,6 +101,33 @@ impl Spans {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn of(flags: &[bool]) -> Spans {
+        let mut spans = Spans::default();
+        for (at, _) in flags.iter().enumerate().filter(|(_, flag)| **flag) {
+            spans.push(at as u64, 1);
+        }
+        spans
+    }
+
+    proptest! {
+        #[test]
+        fn runs_are_cut_and_joined_as_single_bytes_would_be(
+            a in proptest::collection::vec(any::<bool>(), 40),
+            b in proptest::collection::vec(any::<bool>(), 40),
+            offset in 0usize..40,
+            length in 0usize..40,
+        ) {
+            let end = (offset + length).min(40);
+            let span = Span { offset: offset as u64, length: (end - offset) as u64 };
+            let only = |wanted: bool| of(&a.iter().enumerate().map(|(at, flag)| *flag == wanted && (offset..end).contains(&at)).collect::<Vec<_>>());
+            prop_assert_eq!(of(&a).within(span).collect::<Vec<_>>(), only(true).0);
+            prop_assert_eq!(of(&a).gaps(span), only(false));
+            let either: Vec<bool> = a.iter().zip(&b).map(|(a, b)| *a || *b).collect();
+            prop_assert_eq!(of(&a).union(&of(&b)), of(&either));
+        }
+    }
 
     #[test]
     fn differences_are_named_to_the_sector_and_neighbours_become_one() {

@@ -77,8 +77,8 @@ pub(super) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The first link in `folder` that leads to the node `name`.
+/// The first link in `folder` that leads to the node `name`; none that is made after what lies on the disk, for it goes when that does.
 pub(super) fn by_id(folder: &Path, name: &str) -> Option<PathBuf> {
-    let links = names(folder).into_iter().map(|link| folder.join(link));
-    links.into_iter().find(|link| fs::read_link(link).is_ok_and(|target| target.file_name().is_some_and(|node| node == name)))
+    let mut links = names(folder).into_iter().filter(|link| !link.starts_with("lvm-pv-uuid-")).map(|link| folder.join(link));
+    links.find(|link| fs::read_link(link).is_ok_and(|target| target.file_name().is_some_and(|node| node == name)))
 }

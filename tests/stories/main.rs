@@ -24,4 +24,8 @@ mod resume;
 mod size;
 mod sticks;
 mod streams;
+mod verify_again;
+mod verify_archives;
+mod verify_digests;
+mod verify_media;
 mod whole_disc;

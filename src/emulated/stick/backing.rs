@@ -1,8 +1,12 @@
-//! FILE, which the stick is made of: looked at first, then opened or made.
+//! FILE, which the stick is made of: looked at first, opened for writing or made with the first write. Who only reads a stick leaves no
+//! trace.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
 
 use super::error::StickError;
 use super::operand::Operand;
@@ -16,30 +20,86 @@ enum Found {
     Missing,
 }
 
-/// Opens FILE, or makes it if `size=` is given, and tells how many bytes the stick claims to hold. Nothing is made or opened
-/// before all of the operand proved to make sense.
-pub(super) fn open(operand: &Operand) -> Result<(File, u64), StickError> {
-    let path = operand.file.as_path();
-    let (found, bytes) = look(path, operand.size)?;
-    // As with a loop device, what does not fill a sector is no part of it.
-    let bytes = bytes - bytes % u64::from(operand.sector);
-    operand.check_against(bytes)?;
-    let file = match (found, operand.read_only) {
-        (Found::Missing, _) => make(path, bytes)?,
-        (Found::Whole, true) => File::open(path).map_err(|error| unusable("opening", path, &error))?,
-        (Found::Whole | Found::Empty, _) => {
-            OpenOptions::new().read(true).write(true).open(path).map_err(|error| unusable("opening", path, &error))?
+/// FILE.
+#[derive(Debug)]
+pub(super) struct Backing {
+    path: PathBuf,
+    /// How many bytes the stick claims to hold.
+    pub(super) bytes: u64,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// There, and open for reading.
+    Read(File),
+    /// Open for writing.
+    Written(File),
+    /// Not there yet, or empty: all zeros.
+    Blank(Found),
+}
+
+impl Backing {
+    /// Looks at FILE once all of the operand proved to make sense. Nothing is made, and nothing opened for writing.
+    pub(super) fn look_at(operand: &Operand) -> Result<Self, StickError> {
+        let path = operand.file.as_path();
+        let (found, bytes) = look(path, operand.size)?;
+        // As with a loop device, what does not fill a sector is no part of it.
+        let bytes = bytes - bytes % u64::from(operand.sector);
+        operand.check_against(bytes)?;
+        let state = match found {
+            Found::Whole => State::Read(File::open(path).map_err(|error| unusable("opening", path, &error))?),
+            Found::Missing | Found::Empty => State::Blank(found),
+        };
+        Ok(Self { path: path.into(), bytes, state })
+    }
+
+    /// Fills `buffer` from byte `at`.
+    pub(super) fn read(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
+        match &self.state {
+            State::Read(file) | State::Written(file) => file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
+                // Somebody cut FILE off: no stick has an end there.
+                io::ErrorKind::UnexpectedEof => Errno::EIO.into(),
+                _ => error,
+            }),
+            State::Blank(_) => {
+                buffer.fill(0);
+                Ok(())
+            }
         }
-    };
-    // Another one may lie there by now.
-    let about = file.metadata().map_err(|error| unusable("opening", path, &error))?;
-    if !about.is_file() {
-        return Err(StickError::NotAFile { path: path.into() });
     }
-    if found == Found::Empty {
-        file.set_len(bytes).map_err(|error| unusable("enlarging", path, &error))?;
+
+    /// Writes at byte `at`.
+    pub(super) fn write(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.writable()?.write_all_at(bytes, at)
     }
-    Ok((file, bytes))
+
+    /// Onto its disk with what was written.
+    pub(super) fn settle(&self) -> io::Result<()> {
+        match &self.state {
+            State::Written(file) => file.sync_data(),
+            State::Read(_) | State::Blank(_) => Ok(()),
+        }
+    }
+
+    fn writable(&mut self) -> io::Result<&File> {
+        if !matches!(self.state, State::Written(_)) {
+            let is_new = matches!(self.state, State::Blank(Found::Missing));
+            let file = OpenOptions::new().read(true).write(true).create_new(is_new).open(&self.path)?;
+            // Another one may lie there by now.
+            if !file.metadata()?.is_file() {
+                return Err(Errno::ENODEV.into());
+            }
+            if matches!(self.state, State::Blank(_)) {
+                file.set_len(self.bytes)?;
+            }
+            self.state = State::Written(file);
+        }
+        match &self.state {
+            State::Written(file) => Ok(file),
+            State::Read(_) | State::Blank(_) => Err(Errno::ENODEV.into()),
+        }
+    }
 }
 
 /// What is there, and the length that it has or is to have.
@@ -60,17 +120,6 @@ fn look(path: &Path, size: Option<u64>) -> Result<(Found, u64), StickError> {
     }
 }
 
-fn make(path: &Path, bytes: u64) -> Result<File, StickError> {
-    let made = OpenOptions::new().read(true).write(true).create_new(true).open(path);
-    let file = made.map_err(|error| unusable("making", path, &error))?;
-    file.set_len(bytes).map_err(|error| {
-        // An empty file that nobody asked for is not left behind; if it can't be removed either, the first error is the one to tell.
-        let _ = fs::remove_file(path);
-        unusable("making", path, &error)
-    })?;
-    Ok(file)
-}
-
 fn unusable(doing: &'static str, path: &Path, error: &io::Error) -> StickError {
     StickError::Unusable { doing, path: path.into(), why: error.to_string() }
 }
@@ -83,7 +132,20 @@ mod tests {
 
     fn attempt(text: &str) -> Result<u64, String> {
         let operand = Operand::parse(text).map_err(|error| error.to_string())?;
-        open(&operand).map(|(_, bytes)| bytes).map_err(|error| error.to_string())
+        let mut backing = Backing::look_at(&operand).map_err(|error| error.to_string())?;
+        // Whatever is made is made now.
+        backing.write(&[], 0).map_err(|error| error.to_string())?;
+        Ok(backing.bytes)
+    }
+
+    #[test]
+    fn who_only_reads_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stick");
+        let operand = Operand::parse(&format!("{},size=1M", path.display())).unwrap();
+        let mut buffer = [1; 512];
+        Backing::look_at(&operand).unwrap().read(&mut buffer, 4096).unwrap();
+        assert_eq!((buffer, path.exists()), ([0; 512], false));
     }
 
     #[test]

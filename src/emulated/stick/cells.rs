@@ -1,11 +1,8 @@
 //! What holds the stick's bytes: FILE, as much of it as is real, behind the cache.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
-use nix::errno::Errno;
-
+use super::backing::Backing;
 use super::cache::Cache;
 
 /// What the stick does with bytes past its real capacity.
@@ -28,7 +25,7 @@ pub(super) enum Flush {
 /// The cells and the cache before them. Addresses are made real first: the cache knows no others.
 #[derive(Debug)]
 pub(super) struct Cells {
-    pub(super) file: File,
+    pub(super) file: Backing,
     pub(super) sector: u32,
     /// Bytes that are real.
     pub(super) real: u64,
@@ -73,9 +70,9 @@ impl Cells {
             return Ok(());
         }
         while let Some((at, bytes)) = self.cache.as_mut().and_then(Cache::oldest) {
-            self.file.write_all_at(&bytes, at)?;
+            self.file.write(&bytes, at)?;
         }
-        self.file.sync_data()
+        self.file.settle()
     }
 
     /// Where the byte at `offset` really is, and how many of `length` bytes lie in one piece from there; `None` where nothing is.
@@ -89,11 +86,7 @@ impl Cells {
     }
 
     fn read_real(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
-        self.file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
-            // Somebody cut FILE off: no stick has an end there.
-            io::ErrorKind::UnexpectedEof => Errno::EIO.into(),
-            _ => error,
-        })?;
+        self.file.read(buffer, at)?;
         if let Some(cache) = &self.cache {
             cache.overlay(at, buffer);
         }
@@ -102,12 +95,12 @@ impl Cells {
 
     fn write_real(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
         let Some(cache) = &mut self.cache else {
-            return self.file.write_all_at(bytes, at);
+            return self.file.write(bytes, at);
         };
         for (sector, at) in bytes.chunks(self.sector as usize).zip((at..).step_by(self.sector as usize)) {
             cache.put(at, sector);
             while let Some((at, oldest)) = cache.overflow() {
-                self.file.write_all_at(&oldest, at)?;
+                self.file.write(&oldest, at)?;
             }
         }
         Ok(())

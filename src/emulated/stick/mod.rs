@@ -22,6 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 
+use self::backing::Backing;
 use self::cache::Cache;
 use self::cells::Cells;
 use self::direct::Asked;
@@ -57,7 +58,8 @@ impl Stick {
     /// The stick that an operand describes; `text` is everything that follows `emulated:`.
     pub(super) fn plug_in(text: &str) -> Result<Self, StickError> {
         let operand = Operand::parse(text)?;
-        let (file, bytes) = backing::open(&operand)?;
+        let file = Backing::look_at(&operand)?;
+        let bytes = file.bytes;
         let cells = Cells {
             file,
             sector: operand.sector,

@@ -27,6 +27,9 @@ const PIECE: usize = 64 << 10;
 /// they wrap.
 const BLANK: usize = 64 << 10;
 
+/// Chunks that are looked into to name sectors. Of a stick that is wrong in more of them the chunks say enough.
+const LOCATED: usize = 64;
+
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
@@ -215,8 +218,13 @@ impl<'a> Passes<'a> {
         self.phase(TransferPhase::Locate);
         let mut differences = Spans::default();
         let sector = self.medium.geometry().sector.max(512);
-        for (number, _) in written.chunks.iter().zip(back).enumerate().filter(|(_, (written, back))| written != back) {
+        let different = written.chunks.iter().zip(back).enumerate().filter(|(_, (written, back))| written != back);
+        for (count, (number, _)) in different.enumerate() {
             let span = self.chunk(number);
+            if count >= LOCATED || self.stop.requested().is_some() {
+                differences.push(span.offset, span.length);
+                continue;
+            }
             let (mut ours, mut theirs) = (vec![0; span.length as usize], Buffer::new(CHUNK));
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
             let mut unreadable = Spans::default();
@@ -267,14 +275,24 @@ impl<'a> Passes<'a> {
     /// Writes, and finds out where it fails. A stick that fails once and then takes the same bytes is told of.
     fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
         let Err(first) = self.medium.write_at(bytes, offset) else { return Ok(()) };
-        if !matches!(first.cause.raw_os_error(), Some(libc::EIO | libc::ETIMEDOUT | libc::EREMOTEIO | libc::EILSEQ)) {
-            return Err(self.writing_failed(&first, bytes.len() as u64));
+        let is_of_some_sectors = match first.cause.raw_os_error() {
+            // Sticks that have run out of spare blocks say so (sense 07/27/07).
+            Some(libc::ENOSPC) => first.at < self.medium.geometry().bytes && !self.is_file(),
+            errno => matches!(errno, Some(libc::EIO | libc::ETIMEDOUT | libc::EREMOTEIO | libc::EILSEQ)),
+        };
+        if !is_of_some_sectors {
+            return Err(self.writing_failed(&first, offset + bytes.len() as u64));
         }
         let sector = self.medium.geometry().sector as usize;
         let done = (first.at - offset) as usize / sector * sector;
         let mut at = offset + done as u64;
         for piece in bytes[done..].chunks(PIECE) {
-            self.medium.write_at(piece, at).map_err(|error| self.writing_failed(&error, piece.len() as u64))?;
+            if self.medium.write_at(piece, at).is_err() {
+                for (one, at) in piece.chunks(sector.max(512)).zip((at..).step_by(sector.max(512))) {
+                    let end = at + one.len() as u64;
+                    self.medium.write_at(one, at).map_err(|error| self.writing_failed(&error, end))?;
+                }
+            }
             at += piece.len() as u64;
         }
         self.observer.event(&Event::notice(format!(
@@ -282,6 +300,11 @@ impl<'a> Passes<'a> {
             first.at
         )));
         Ok(())
+    }
+
+    /// True for a regular file: it has no end of its own.
+    fn is_file(&self) -> bool {
+        self.medium.geometry().bytes == u64::MAX
     }
 
     fn settle(&self) -> Result<(), Failure> {
@@ -297,15 +320,16 @@ impl<'a> Passes<'a> {
         })
     }
 
-    fn writing_failed(&self, error: &WriteError, length: u64) -> Failure {
-        let (name, last) = (&self.outcome.medium, error.at + length.saturating_sub(1));
-        let place = format!("bytes {} to {last}", error.at);
+    /// What a failed write means; the bytes up to `end` were not written.
+    fn writing_failed(&self, error: &WriteError, end: u64) -> Failure {
+        let name = &self.outcome.medium;
+        let place = format!("bytes {} to {}", error.at, end.saturating_sub(1));
         match error.cause.raw_os_error() {
             Some(libc::ENODEV) => self.gone(),
             Some(libc::EROFS | libc::EPERM | libc::EACCES) => {
                 Failure::refused(format!("{name} is write-protected; look for its switch, or take another stick"))
             }
-            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) if self.medium.geometry().bytes == u64::MAX => {
+            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) if self.is_file() => {
                 Failure::stopped(format!("writing {name}: {}; make room, and run the same command", error.cause))
             }
             Some(libc::ENOSPC) if error.at >= self.medium.geometry().bytes => {

@@ -14,10 +14,10 @@ use super::RipError;
 const SYSTEM_AREA: std::ops::Range<u32> = 16..32;
 
 /// A disc that was looked at.
-pub(super) struct Disc {
+pub(in crate::jobs) struct Disc {
     /// What the drive said; a disc that says something else in mid-run is another one.
     pub(super) facts: Facts,
-    pub(super) layout: Layout,
+    pub(in crate::jobs) layout: Layout,
     pub(super) identity: Identity,
     /// The LBA after the last sector of the first data track's file systems.
     pub(super) volume_end: Option<u32>,
@@ -25,7 +25,7 @@ pub(super) struct Disc {
 
 impl Disc {
     /// Looks at the disc in a drive that is ready.
-    pub(super) fn look(drive: &mut Drive, observer: &mut dyn Observer, stop: &Stop) -> Result<Self, RipError> {
+    pub(in crate::jobs) fn look(drive: &mut Drive, observer: &mut dyn Observer, stop: &Stop) -> Result<Self, RipError> {
         let obey = || stop.requested().map_or(Ok(()), |_| Err(RipError::Interrupted));
         // That a disc was put in before this look is no news after it.
         drive.take_medium_change();

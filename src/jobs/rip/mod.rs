@@ -29,7 +29,7 @@ use crate::trust::{Algorithm, Expectation, Expected};
 
 use super::{Ask, worker};
 pub use error::RipError;
-use look::Disc;
+pub(in crate::jobs) use look::Disc;
 pub use look::label_of;
 use samples::Samples;
 use start::{Start, resume};

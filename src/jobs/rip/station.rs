@@ -5,17 +5,14 @@ use std::time::Duration;
 
 use crate::disc::DriveName;
 use crate::event::{Event, Observer};
-use crate::mmc::{CommandError, Drive, Family, Readiness, Speed};
+use crate::mmc::{CommandError, Drive, Family, READY_POLL, Speed, Unready};
 use crate::rescue::policy::READY_LIMIT;
 use crate::scsi::cdb::Lock;
-use crate::scsi::{Access, Cdb, Clock, Completion, Data, OpenError, Opened, Port, Sense, Transport, TransportError};
+use crate::scsi::{Access, Cdb, Clock, Completion, Data, OpenError, Opened, Port, Transport, TransportError};
 use crate::sys::Stop;
 
 use super::{Request, RipError};
 use crate::jobs::{Answer, Ask, Question};
-
-/// How often a drive is asked whether it is ready; drives take 100 ms and more to notice anything.
-const POLL: Duration = Duration::from_millis(250);
 
 /// A drive in use.
 pub(super) struct Station {
@@ -99,16 +96,7 @@ impl Station {
 
     /// Waits until the drive is ready, at most [`READY_LIMIT`].
     pub(super) fn settle(&mut self) -> Result<(), Unready> {
-        let begin = self.clock.now();
-        loop {
-            match self.drive.readiness() {
-                Readiness::Ready => return Ok(()),
-                Readiness::NoDisc(sense) => return Err(Unready::NoDisc(sense)),
-                Readiness::Broken(error) => return Err(Unready::Broken(error)),
-                Readiness::Wait if self.clock.now() - begin > READY_LIMIT => return Err(Unready::Never),
-                Readiness::Wait => self.sleep(POLL).map_err(|_| Unready::Interrupted)?,
-            }
-        }
+        self.drive.await_ready(&*self.clock, READY_LIMIT)
     }
 
     /// Lets time pass, but not past a signal.
@@ -118,7 +106,7 @@ impl Station {
             if self.stop.requested().is_some() {
                 return Err(RipError::Interrupted);
             }
-            self.clock.sleep(POLL.min(end.saturating_sub(self.clock.now())));
+            self.clock.sleep(READY_POLL.min(end.saturating_sub(self.clock.now())));
         }
         Ok(())
     }
@@ -173,7 +161,7 @@ impl Station {
                         limit.as_secs()
                     )));
                 }
-                Err(_) => self.sleep(POLL)?,
+                Err(_) => self.sleep(READY_POLL)?,
             }
         }
     }
@@ -203,15 +191,6 @@ impl Drop for Station {
             let _ = self.drive.eject();
         }
     }
-}
-
-/// Why a drive is not ready.
-#[derive(Debug)]
-pub(super) enum Unready {
-    NoDisc(Sense),
-    Broken(CommandError),
-    Never,
-    Interrupted,
 }
 
 impl From<Unready> for RipError {

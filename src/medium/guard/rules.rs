@@ -3,7 +3,8 @@
 use super::closing::command;
 use super::folders::is_of_system;
 use super::{Candidate, Grade, Objection, Rule};
-use crate::image::signature::Signature;
+use crate::image::signature::{self, Signature};
+use crate::medium::show_size;
 use crate::sys::mounts::Mount;
 use crate::sys::topology::{Block, Kind, Standing, Use};
 
@@ -132,7 +133,7 @@ fn own_image(candidate: &Candidate<'_>) -> Option<Objection> {
     let image = (*image)?;
     let (node, shown) = (block.node.display(), image.display());
     let path = topology.canonical(image);
-    if block.backing.as_ref() == Some(&path) {
+    if block.backing.as_deref().is_some_and(|backing| topology.is_same_file(backing, &path)) {
         return Some(never(
             format!("{} is made of {shown}", block.name),
             format!("{node} shows the image {shown} itself; take another device"),
@@ -156,6 +157,11 @@ fn in_use(candidate: &Candidate<'_>) -> Option<Objection> {
     let (topology, block) = (candidate.topology, candidate.block);
     let uses = standing_on(candidate);
     let others = apart_from_system(&uses);
+    // Nor is a volume to be closed whose group the system's volumes are of.
+    let kept: Vec<String> =
+        uses.iter().filter(|found| !others.contains(found)).filter_map(|found| command(topology, &found.standing)).collect();
+    let is_kept = |found: &&Use| command(topology, &found.standing).is_some_and(|command| kept.contains(&command));
+    let others: Vec<&Use> = others.into_iter().filter(|found| !is_kept(found)).collect();
     let is_plain = |found: &&&Use| matches!(found.standing, Standing::Partition(_) | Standing::Mount(_));
     let mut seen: Vec<String> = others.iter().filter(|found| !is_plain(found)).map(ToString::to_string).collect();
     // From below to above, so that the last to be closed comes first; a group of volumes once, below all that lies on one of them.
@@ -232,7 +238,11 @@ fn no_medium(candidate: &Candidate<'_>) -> Option<Objection> {
 fn too_small(candidate: &Candidate<'_>) -> Option<Objection> {
     let block = candidate.block;
     let need = candidate.need.filter(|need| *need > block.size && block.size > 0)?;
-    let sentence = format!("the image has {need} bytes and {} only {}; take a larger one", block.node.display(), block.size);
+    let (image, disk) = match [need, block.size].map(show_size) {
+        [image, disk] if image == disk => (format!("{need} bytes"), block.size.to_string()),
+        [image, disk] => (image, disk),
+    };
+    let sentence = format!("{} is too small: the image has {image}, and it only {disk}; take a larger one", block.node.display());
     Some(never(format!("{}: {} bytes of {need}", block.name, block.size), sentence))
 }
 
@@ -277,9 +287,9 @@ fn large(candidate: &Candidate<'_>) -> Option<Objection> {
     let block = candidate.block;
     (block.size > LARGE).then(|| {
         let sentence = format!(
-            "{} is unusually large for a stick ({} GB); make sure that it is none of your backups",
+            "{} is unusually large for a stick ({}); make sure that it is none of your backups",
             block.node.display(),
-            block.size / 1_000_000_000
+            show_size(block.size)
         );
         Objection { grade: Grade::Unusual, seen: format!("{}: {} bytes", block.name, block.size), sentence }
     })
@@ -303,7 +313,7 @@ fn is_system(found: &Use) -> bool {
 
 /// The pools that this disk may be a member of: the one that it names; where it names none, any.
 fn imported<'a>(contents: &'a [Signature], pools: &'a [String]) -> impl Iterator<Item = &'a str> {
-    let members = contents.iter().filter(|signature| signature.kind.name().starts_with("ZFS"));
+    let members = contents.iter().filter(|signature| signature.kind == signature::Kind::Zfs);
     let labels: Vec<_> = members.map(|member| member.label.as_ref()).collect();
     pools.iter().filter(move |pool| labels.iter().any(|label| label.is_none_or(|label| label == *pool))).map(String::as_str)
 }

@@ -117,6 +117,7 @@ fn an_encrypted_root_on_a_usb_disk_is_the_system() {
     machine.mount("253:1 / / ext4 /dev/mapper/vg0-root rw");
     // Nobody is told to close the volume that the system runs from, nor what lies on it.
     machine.loop_device(0, "/home/ann/x.img");
+    machine.mapper(2, "vg0-spare", "LVM-abd", &["dm-0"]);
     assert_eq!(verdict(&machine, "sdb"), [("system", Never)]);
     assert_eq!(verdict(&machine, "dm-0"), [("kind", Never), ("system", Never)]);
 }
@@ -185,11 +186,11 @@ fn swap_is_of_the_system_and_zram_harms_nobody() {
     machine.made("zram0", "252:0", 1000);
     machine.swap("/dev/zram0");
     assert_eq!(verdict(&machine, "sdb"), []);
-    machine.swap("/dev/sdb1");
+    machine.swap("/dev/sdb1\\040(deleted)");
     let found = findings(&machine, "sdb");
     assert_eq!(short(&found), [("system", Never)]);
     assert!(found[0].sentence.contains("it carries swap"), "{}", found[0].sentence);
-    assert_eq!(found[0].looked_at, "sdb1 → swap /dev/sdb1");
+    assert_eq!(found[0].looked_at, "sdb1 → swap /dev/sdb1 (deleted)");
 }
 
 #[test]
@@ -295,4 +296,29 @@ fn rules_have_names_of_their_own_and_say_what_they_look_at() {
     names.dedup();
     assert_eq!(names.len(), RULES.len());
     assert!(RULES.iter().all(|rule| !rule.looks_at.is_empty()));
+}
+
+#[test]
+fn a_member_of_an_imported_zfs_pool_is_in_use_and_of_the_systems_pool_is_the_system() {
+    let machine = desk();
+    let contents = [Signature { kind: Mark::Zfs, offset: 16 << 10, label: Some("tank".into()) }];
+    let beside = Beside { contents: &contents, ..Beside::default() };
+    assert_eq!(short(&findings_beside(&machine, "sdb", &beside)), [("member", Unusual)]);
+    machine.write("proc/spl/kstat/zfs/tank/state", "ONLINE\n");
+    let found = findings_beside(&machine, "sdb", &beside);
+    assert_eq!(short(&found), [("in-use", Never), ("member", Unusual)]);
+    assert!(sentence(&found, "in-use").contains("zpool export tank"));
+    machine.mount("0:50 / /home zfs tank/home rw");
+    assert_eq!(short(&findings_beside(&machine, "sdb", &beside))[0], ("system", Never));
+}
+
+#[test]
+fn a_loop_device_of_a_hard_link_to_the_image_shows_the_image() {
+    let machine = desk();
+    machine.write("srv/image.iso", "image");
+    let (one, two) = (machine.root().join("srv/image.iso"), machine.root().join("srv/other.iso"));
+    std::fs::hard_link(one, two).unwrap();
+    machine.loop_device(0, "/srv/other.iso");
+    let beside = Beside { image: Some("/srv/image.iso"), ..Beside::default() };
+    assert_eq!(short(&findings_beside(&machine, "loop0", &beside)), [("own-image", Never)]);
 }

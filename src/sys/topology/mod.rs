@@ -145,6 +145,12 @@ impl Topology {
     }
 
     /// Where a path of that machine lies on this one.
+    /// True for one file under two names: the same path, or hard links.
+    pub fn is_same_file(&self, one: &Path, other: &Path) -> bool {
+        let facts = |path: &Path| fs::metadata(self.in_tree(path)).ok().map(|file| (file.dev(), file.ino()));
+        one == other || facts(one).is_some_and(|one| facts(other) == Some(one))
+    }
+
     fn in_tree(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }

@@ -1,5 +1,7 @@
 //! Small machines, and what lies on what in them.
 
+use std::process::{Child, Command};
+
 use super::*;
 use crate::sys::machine::Machine;
 
@@ -37,6 +39,7 @@ fn a_disk_and_its_partitions_are_described() {
     for (name, value) in [("diskseq", "17\n"), ("removable", "1\n"), ("ro", "1\n"), ("queue/logical_block_size", "4096\n")] {
         machine.attribute("sdb", name, value);
     }
+    machine.link("dev/disk/by-id/lvm-pv-uuid-my9OID", "../../sdb");
     machine.link("dev/disk/by-id/usb-SanDisk_4C53-0:0", "../../sdb");
     machine.link("dev/disk/by-id/usb-SanDisk_4C53-0:0-part1", "../../sdb1");
     let topology = topology(&machine);
@@ -144,6 +147,8 @@ fn a_chain_leads_through_encryption_and_volumes_to_mounts_and_swap() {
     assert_eq!(holding(&topology, "/home/ann/image.iso"), ["dm-0", "dm-1", "sdb", "sdb3"]);
     assert_eq!(holding(&topology, "/boot/efi/x"), ["sdb", "sdb1"]);
     assert_eq!(holding(&topology, "/dev/sdb1"), ["sdb", "sdb1"]);
+    let node = |path: &str| topology.at_node(Path::new(path)).map(|block| &*block.name);
+    assert_eq!([node("/dev/mapper/vg0-root"), node("/dev/dm-1"), node("/dev/mapper/vg0")], [Some("dm-1"), Some("dm-1"), None]);
 }
 
 #[test]
@@ -211,6 +216,19 @@ fn the_root_of_a_live_system_leads_to_its_stick() {
     assert_eq!(found[3].to_string(), format!("sdb1 → /run/live/medium → loop0 → {squashfs}"));
     assert_eq!(found.iter().map(|found| &found.on[..]).collect::<Vec<_>>(), [&[][..], &[0], &[1], &[2], &[], &[4], &[3, 5]]);
     assert_eq!(holding(&topology, "/home/user/image.iso"), ["loop0", "sdb", "sdb1", "sdb3"]);
+}
+
+#[test]
+fn layers_that_moved_when_the_overlay_became_the_root_are_found() {
+    let machine = Machine::new();
+    machine.disk(USB, "sdb", "8:16", 1 << 30);
+    machine.disk(&USB.replace("2-3", "2-4"), "sdc", "8:32", 1 << 30);
+    machine.mount("0:30 / / overlay overlay rw,lowerdir=/live/lower,upperdir=/memory/rw,workdir=/memory/work");
+    machine.mount("8:16 / /run/live/lower squashfs /dev/sdb ro");
+    machine.mount("8:32 / /run/other/lower squashfs /dev/sdc ro");
+    let topology = topology(&machine);
+    assert_eq!(standing(&topology, "sdb"), ["sdb → /run/live/lower", "sdb → /run/live/lower → /"]);
+    assert_eq!(standing(&topology, "sdc"), ["sdc → /run/other/lower"]);
 }
 
 #[test]
@@ -327,4 +345,48 @@ fn this_machine_is_read() {
     assert!(topology.mounts().iter().any(|mount| mount.point == Path::new("/")));
     let numbers: Vec<_> = topology.blocks().iter().map(|block| block.number).collect();
     assert!(numbers.is_sorted());
+}
+
+/// A loop device of this machine, made of a file; detached when dropped.
+struct Attached(String);
+
+impl Attached {
+    fn to(file: &Path) -> Option<Self> {
+        let made = Command::new("losetup").args(["--find", "--show"]).arg(file).output().ok()?;
+        made.status.success().then(|| Self(String::from_utf8(made.stdout).unwrap().trim().to_owned()))
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["--detach", &self.0]).status();
+    }
+}
+
+#[test]
+fn a_loop_device_of_this_machine_is_described_and_its_writer_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().canonicalize().unwrap().join("a stick.img");
+    fs::File::create(&file).unwrap().set_len(3 << 20).unwrap();
+    let Some(node) = Attached::to(&file) else {
+        println!("skipped: loop devices need root and losetup");
+        return;
+    };
+    let topology = Topology::read(&Sysfs::default()).unwrap();
+    let block = topology.at_node(Path::new(&node.0)).unwrap();
+    assert_eq!((&block.kind, block.size, block.sector, block.is_read_only), (&Kind::Loop, 3 << 20, 512, false));
+    assert_eq!((&block.node, block.backing.as_ref()), (&PathBuf::from(&node.0), Some(&file)));
+    assert!(topology.holding(Path::new(&node.0)).contains(&block.number));
+    let hold = |writes| {
+        let device = fs::File::options().read(true).write(writes).open(&node.0).unwrap();
+        Command::new("sleep").arg("60").stdin(device).spawn().unwrap()
+    };
+    let (mut reader, mut writer) = (hold(false), hold(true));
+    let found = crate::sys::writers(&[block.number]);
+    for child in [&mut reader, &mut writer] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let named = |child: &Child| found.contains(&format!("sleep (pid {})", child.id()));
+    assert!(named(&writer) && !named(&reader), "{found:?}");
 }

@@ -45,7 +45,7 @@ impl Topology {
             let is_seen = ties.iter().any(|tie| {
                 matches!(tie.above, Thing::Mount(_)) && array.members.iter().any(|member| tie.below == Thing::Block(*member))
             });
-            if array.members.len() > 1 || !is_seen {
+            if !is_seen {
                 ties.extend(array.members.iter().map(|member| Tie { below: Thing::Block(*member), above }));
             }
         }
@@ -93,6 +93,21 @@ impl Topology {
         places.max_by_key(|(_, mount)| mount.point.components().count()).map(|(place, _)| place)
     }
 
+    /// The mounts that may show a layer of the overlay `above`. Where the overlay itself covers the layer, its name is from before the
+    /// overlay became `/`, and what was mounted there has moved: `/live/lower` is found as `/run/live/lower`.
+    fn showing_layer(&self, layer: &Path, above: &Mount) -> Vec<usize> {
+        let covering = self.covering(layer).filter(|place| self.mounts[*place] != *above);
+        if let Some(place) = covering {
+            return vec![place];
+        }
+        let names = layer.ancestors().filter_map(|known| known.strip_prefix("/").ok()).filter(|known| known.parent().is_some());
+        let moved = names.map(|name| {
+            let mounts = self.mounts.iter().enumerate().filter(|(_, mount)| mount.point.ends_with(name));
+            mounts.map(|(place, _)| place).collect::<Vec<_>>()
+        });
+        moved.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+    }
+
     fn below_mount(&self, mount: &Mount) -> Vec<Thing> {
         let mut below = Vec::new();
         if self.find(mount.device).is_some() {
@@ -107,7 +122,7 @@ impl Topology {
         below.extend(nodes.map(|block| Thing::Block(block.number)));
         if mount.fs_type == "overlay" {
             let folders = mount.settings().filter(|(name, _)| is_layer(name)).flat_map(|(_, value)| split(value));
-            below.extend(folders.filter_map(|folder| self.covering(&folder)).map(Thing::Mount));
+            below.extend(folders.flat_map(|folder| self.showing_layer(&folder, mount)).map(Thing::Mount));
         }
         let shows_a_folder = mount.fs_type.starts_with("fuse") || mount.fs_type == "ecryptfs";
         if below.is_empty() && shows_a_folder && Path::new(&mount.source).is_absolute() {

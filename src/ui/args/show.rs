@@ -19,7 +19,7 @@ pub struct Show {
     /// The evidence as well
     #[arg(short, long)]
     verbose: bool,
-    /// Answer questions with yes
+    /// Answer the last question with yes; lifts no refusal
     #[arg(short, long)]
     yes: bool,
 }

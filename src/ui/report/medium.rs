@@ -1,8 +1,8 @@
 //! What came of writing a medium, or of comparing one, as sentences.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use crate::event::{Checked, FlashOutcome, JobResult, ListedTarget, MediumCard, SourceSummary, VerifyOutcome};
+use crate::event::{Against, Checked, FlashOutcome, JobResult, ListedTarget, MediumCard, SourceSummary, VerifyOutcome};
 use crate::medium::{Span, Spans};
 use crate::status::Status;
 use crate::ui::escape::Escaped;
@@ -57,17 +57,24 @@ pub(super) fn flashed(outcome: &FlashOutcome, result: &JobResult) -> Vec<String>
 }
 
 pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<String> {
-    if !outcome.identical {
+    if !outcome.identical || !matches!(result.status, Status::Done | Status::Unreadable) {
         return Vec::new();
     }
-    let with = outcome.image.as_ref().map_or_else(|| "what was expected".into(), name_of);
-    let holes = if outcome.holes.is_empty() { String::new() } else { " wherever both could be read".into() };
-    vec![format!(
-        "same    {}: {} equal {with}{holes}, in {}",
-        Escaped(&outcome.medium),
-        bytes(outcome.bytes),
-        time(result.elapsed)
-    )]
+    let image = outcome.image.as_deref().map_or_else(|| "what came from stdin".into(), name_of);
+    let how = match outcome.against {
+        Against::Image => format!("equal {image}"),
+        Against::Checksum => "have the digest that was expected".into(),
+        Against::Ledger => "are as the ledger says".into(),
+        Against::Reading => "came out the same twice".into(),
+    };
+    let left_out = outcome.unreadable.union(&outcome.holes).bytes();
+    let (verdict, rest) = match result.status {
+        Status::Done => ("same   ", String::new()),
+        _ => ("partly ", format!("; nothing is known of the other {}", bytes(left_out))),
+    };
+    let compared = bytes(outcome.bytes.saturating_sub(left_out));
+    let medium = Escaped(&outcome.medium);
+    vec![format!("{verdict} {medium}: {compared} {how}{rest}, in {}", time(result.elapsed))]
 }
 
 /// Places that differ, or could not be read.
@@ -100,10 +107,16 @@ pub(super) fn looked_at(outcome: &VerifyOutcome) -> Option<String> {
 }
 
 /// The name that digests stand beside: the image's, or else the medium's.
-pub(super) fn digest_name(image: Option<&PathBuf>, medium: &str) -> String {
+pub(super) fn digest_name(image: Option<&Path>, medium: &str) -> String {
     image.map_or_else(|| Escaped(medium).to_string(), name_of)
 }
 
-fn name_of(path: &PathBuf) -> String {
+/// The name that the digests of a compared medium stand beside: the image's only if they are its digests.
+pub(super) fn verified_name(outcome: &VerifyOutcome, status: Status) -> String {
+    let image = outcome.image.as_deref().filter(|_| outcome.identical && status == Status::Done);
+    digest_name(image, &outcome.medium)
+}
+
+fn name_of(path: &Path) -> String {
     Escaped(&path.display().to_string()).to_string()
 }

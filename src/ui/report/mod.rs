@@ -32,6 +32,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Source(source) => medium::source(source),
         Event::Medium(card) => medium::medium(card),
         Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) => return None,
+        Event::Guard(_) => return None,
         Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Result(_) => return None,
     })
 }
@@ -41,6 +42,9 @@ pub(super) fn detail(event: &Event) -> Vec<String> {
     match event {
         Event::Size(size) => size_lines(size),
         Event::Trouble(trouble) => vec![trouble_line(trouble)],
+        Event::Guard(finding) => {
+            vec![format!("guard   {}: {}", finding.rule, Escaped(&finding.looked_at))]
+        }
         Event::Notice(notice) if notice.is_detail => vec![Escaped(&notice.text).to_string()],
         Event::Disc(disc) => disc.tracks.iter().map(track_line).collect(),
         _ => Vec::new(),
@@ -179,8 +183,8 @@ pub(super) fn reasons(result: &JobResult) -> Vec<String> {
 pub(super) fn digests(result: &JobResult) -> Vec<String> {
     let (name, comment) = match &result.outcome {
         Some(Outcome::Image(image)) => (image::name(image), image::holes(image)),
-        Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_ref(), &flash.medium), medium::read_back(flash)),
-        Some(Outcome::Verify(verify)) => (medium::digest_name(verify.image.as_ref(), &verify.medium), medium::looked_at(verify)),
+        Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_deref(), &flash.medium), medium::read_back(flash)),
+        Some(Outcome::Verify(verify)) => (medium::verified_name(verify, result.status), medium::looked_at(verify)),
         None => return Vec::new(),
     };
     let lines = result.digests.iter().map(|(algorithm, hex)| format!("{} ({name}) = {hex}", algorithm.to_uppercase()));

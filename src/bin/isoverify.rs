@@ -1,0 +1,53 @@
+//! `isoverify [IMAGE] MEDIUM`: a medium, compared with what it should be.
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+use discsmith::emulated;
+use discsmith::event::{Event, JobResult, MediumCard, Observer};
+use discsmith::jobs::verify::{self, Attached};
+use discsmith::medium::Medium;
+use discsmith::status::Status;
+use discsmith::sys::Stop;
+use discsmith::ui::Screen;
+use discsmith::ui::args::EMULATED;
+use discsmith::ui::args::isoverify::{Args, Task};
+use discsmith::ui::program::{self, NoJob};
+
+fn main() -> ExitCode {
+    program::run(work)
+}
+
+fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJob> {
+    match args.task().map_err(|error| (Status::Usage, error.to_string()))? {
+        Task::Medium(request, medium) => Ok(verify::run(&request, attached(&medium)?, screen, stop)),
+        Task::Images(images, known, notice) => {
+            notice.iter().for_each(|notice| screen.event(&Event::notice(*notice)));
+            Ok(verify::check(&images, &known, screen, stop))
+        }
+    }
+}
+
+/// The medium that is meant.
+fn attached(medium: &OsStr) -> Result<Attached, NoJob> {
+    let Some(emulated) = medium.to_str().and_then(|text| text.strip_prefix(EMULATED)) else {
+        return Ok(Attached::Path(medium.into()));
+    };
+    if !emulated::is_stick(emulated) {
+        let port = emulated::port(emulated).map_err(|error| (Status::Usage, error.to_string()))?;
+        return Ok(Attached::Drive(port));
+    }
+    let stick = emulated::stick(emulated).map_err(|error| (Status::Usage, error.to_string()))?;
+    let geometry = stick.geometry();
+    let card = MediumCard {
+        node: format!("{EMULATED}{emulated}"),
+        model: Some(format!("{} {}", stick.vendor(), stick.model())),
+        serial: Some(stick.serial().into()),
+        bytes: Some(geometry.bytes),
+        sector: geometry.sector,
+        bus: "emulated".into(),
+        contents: Vec::new(),
+    };
+    let backing = stick.backing().to_owned();
+    Ok(Attached::Stick(card, Box::new(stick), backing))
+}

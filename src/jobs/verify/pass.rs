@@ -1,0 +1,218 @@
+//! One reading of a medium, from its first byte on: past what can't be read, through the digests, to whoever judges.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use crate::event::{Event, Observer, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
+use crate::jobs::meter::Meter;
+use crate::medium::{Medium, Span, Spans, read_around};
+use crate::pipeline::{Broken, CHUNK, Digesting, stream};
+use crate::sys::Stop;
+use crate::trust::{Algorithm, Digests};
+
+use super::specimen::Specimen;
+use super::{Failure, interrupted};
+
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// A part of the medium that was read.
+pub(super) struct Part<'a> {
+    /// The byte of the medium that it begins with; a multiple of [`CHUNK`].
+    pub(super) offset: u64,
+    /// Its bytes; zero where nothing could be read.
+    pub(super) bytes: &'a [u8],
+    /// What could not be read of it.
+    pub(super) unreadable: &'a Spans,
+}
+
+impl Part<'_> {
+    /// Where it lies.
+    pub(super) fn span(&self) -> Span {
+        Span { offset: self.offset, length: self.bytes.len() as u64 }
+    }
+
+    /// The bytes of it that lie here.
+    pub(super) fn at(&self, span: Span) -> &[u8] {
+        let from = (span.offset - self.offset) as usize;
+        &self.bytes[from..from + span.length as usize]
+    }
+}
+
+/// How far a medium is read.
+pub(super) enum Pace {
+    /// So many bytes; it has them.
+    Bytes(u64),
+    /// As long as the image goes on, chunk by chunk.
+    Image(Receiver<usize>, Option<u64>),
+}
+
+/// What came of a pass. Also of one that did not get to its end.
+#[derive(Default)]
+pub(super) struct Passed {
+    /// Bytes that were read, or could not be.
+    pub(super) bytes: u64,
+    /// Those that could not be.
+    pub(super) unreadable: Spans,
+    /// Of all bytes; empty when the pass did not get to its end.
+    pub(super) digests: Digests,
+}
+
+/// A pass to be made.
+pub(super) struct Pass<'a> {
+    pub(super) specimen: &'a Specimen,
+    pub(super) phase: TransferPhase,
+    pub(super) algorithms: BTreeSet<Algorithm>,
+    pub(super) observer: &'a mut dyn Observer,
+    pub(super) stop: &'a Stop,
+}
+
+impl Pass<'_> {
+    /// Reads, and hands each part to `judge`. What came before an error is told with it.
+    pub(super) fn run(
+        self,
+        pace: Pace,
+        mut judge: impl FnMut(&Part<'_>) -> Result<(), Failure>,
+    ) -> (Passed, Result<(), Failure>) {
+        let mut passed = Passed::default();
+        let digesting = match Digesting::start(self.algorithms) {
+            Ok(digesting) => digesting,
+            Err(error) => return (passed, Err(Failure::failed(format!("starting a thread: {error}")))),
+        };
+        self.observer.event(&Event::Phase(PhaseChange { name: PhaseName::Transfer(self.phase), pass: 1 }));
+        let total = match &pace {
+            Pace::Bytes(bytes) => Some(*bytes),
+            Pace::Image(_, bytes) => *bytes,
+        };
+        let mut telling = Telling::new(self.phase, total, self.specimen, self.observer);
+        let (tell, told) = channel();
+        let source = source(Arc::clone(&self.specimen.medium), pace, tell);
+        let through = stream(source, &digesting, self.stop, |chunk| {
+            let unreadable = told.recv().unwrap_or_default();
+            judge(&Part { offset: chunk.offset, bytes: chunk.bytes(), unreadable: &unreadable })?;
+            passed.bytes = chunk.offset + chunk.bytes().len() as u64;
+            unreadable.iter().for_each(|span| passed.unreadable.push(span.offset, span.length));
+            telling.tell(passed.bytes);
+            Ok(())
+        });
+        let ended = match through {
+            Ok(()) => digesting.finish().map(|digested| passed.digests = digested.digests).map_err(Failure::failed),
+            Err(Broken::Sink(error)) => Err(error),
+            Err(Broken::Stopped) => Err(interrupted()),
+            Err(Broken::Thread(error)) => Err(Failure::failed(format!("starting a thread: {error}"))),
+            Err(Broken::Source(..)) if self.stop.requested().is_some() => Err(interrupted()),
+            Err(Broken::Source(at, error)) => Err(lost(self.specimen, at, &error)),
+        };
+        (passed, ended)
+    }
+}
+
+/// Why a medium could not be read any further.
+fn lost(specimen: &Specimen, at: u64, error: &io::Error) -> Failure {
+    let name = &specimen.name;
+    let again = "nothing is proved; run this command again";
+    match (error.raw_os_error(), error.kind()) {
+        (Some(libc::ENODEV), _) => {
+            Failure::stopped(format!("{name} was gone when it was to be read from byte {at} on; plug it in again: {again}"))
+        }
+        (_, io::ErrorKind::UnexpectedEof) => Failure::failed(format!(
+            "reading {name}: it says that it has {} bytes, and ends soon after byte {at}; was it cut meanwhile?",
+            specimen.bytes()
+        )),
+        (Some(_), _) => Failure::failed(format!("reading {name} from byte {at}: {error}")),
+        (None, _) => Failure::stopped(format!("reading {name} from byte {at}: {error}; {again}")),
+    }
+}
+
+/// Fills chunks from the medium; tells of each what could not be read, before it is handed on.
+fn source(
+    medium: Arc<dyn Medium>,
+    mut pace: Pace,
+    tell: Sender<Spans>,
+) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send {
+    let geometry = medium.geometry();
+    let mut poison = Poison::new();
+    let mut all = Spans::default();
+    move |buffer, offset| {
+        let wanted = match &mut pace {
+            Pace::Bytes(bytes) => bytes.saturating_sub(offset).min(CHUNK as u64) as usize,
+            Pace::Image(lengths, _) => lengths.recv().unwrap_or(0),
+        };
+        let length = geometry.bytes.saturating_sub(offset).min(wanted as u64) as usize;
+        if length == 0 {
+            return Ok(0);
+        }
+        // Whole sectors are read; what follows the last byte wanted is nobody's business.
+        let buffer = &mut buffer[..length.next_multiple_of(geometry.sector as usize)];
+        poison.fill(buffer);
+        read_around(&*medium, buffer, offset, &mut all)?;
+        let mut unreadable = Spans::default();
+        for span in all.within(Span { offset, length: length as u64 }) {
+            unreadable.push(span.offset, span.length);
+        }
+        // Nobody listens any more when this fails.
+        let _ = tell.send(unreadable);
+        Ok(length)
+    }
+}
+
+/// Bytes that were never used before: a read that brings nothing leaves them, and they match nothing.
+struct Poison(u64);
+
+impl Poison {
+    fn new() -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Self(now.map_or(0, |time| time.as_nanos() as u64) | 1)
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) {
+        // A Weyl sequence: odd step, full period.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let poison = (self.0 ^ self.0 >> 29).to_le_bytes();
+        buffer.chunks_mut(poison.len()).for_each(|chunk| chunk.copy_from_slice(&poison[..chunk.len()]));
+    }
+}
+
+/// Tells how far it is.
+struct Telling<'a> {
+    phase: TransferPhase,
+    total: Option<u64>,
+    specimen: &'a Specimen,
+    observer: &'a mut dyn Observer,
+    meter: Meter,
+    last: Option<Instant>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(phase: TransferPhase, total: Option<u64>, specimen: &'a Specimen, observer: &'a mut dyn Observer) -> Self {
+        let mut meter = Meter::default();
+        meter.note(specimen.clock.now(), 0);
+        Self { phase, total, specimen, observer, meter, last: None }
+    }
+
+    fn tell(&mut self, done: u64) {
+        let now = self.specimen.clock.now();
+        self.meter.note(now, done);
+        let is_end = Some(done) == self.total;
+        if !is_end && self.last.is_some_and(|last| last.elapsed() < TELL_EVERY) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let rate = self.meter.rate();
+        let left = self.total.map(|total| total.saturating_sub(done));
+        let eta = left.filter(|_| rate > 0).map(|left| left.saturating_mul(1000) / rate);
+        self.observer.event(&Event::Progress(Progress {
+            phase: PhaseName::Transfer(self.phase),
+            unit: Unit::Bytes,
+            done,
+            total: self.total,
+            rate,
+            eta,
+            elapsed: now.as_millis() as u64,
+            reading: None,
+        }));
+    }
+}
