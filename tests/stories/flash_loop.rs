@@ -190,14 +190,6 @@ fn a_device_that_is_made_of_the_image() {
         }
     }
     assert!(folder.read("a.iso") == noise(1, 2 * MIB));
-    // Its name is gone, the file is not.
-    let Some(device) = Loop::of(&folder, "hard.iso", &[]) else { return };
-    folder.remove(&["hard.iso"]);
-    refused(&folder, &["-y", "a.iso", &device.node], &device.node, "itself");
-    // The guard that ends it knows it by its name.
-    drop(device);
-    folder.shell("losetup -n -O NAME,BACK-FILE | grep -F \"$PWD/\" | cut -d' ' -f1 | xargs -r -n1 losetup -d");
-    assert!(folder.read("a.iso") == noise(1, 2 * MIB));
 }
 
 /// A device with a file system on it.

@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::openpty;
-use std::os::fd::AsFd;
 
 use crate::common::{Folder, installed};
 use crate::sticks::{ISOFLASH, Loop, MIB, can_loop, noise, turn};
@@ -70,9 +69,11 @@ fn the_card_shows_what_will_be_lost_and_only_yes_is_a_yes() {
     for answer in ["n\n", "\n", "ja\n", "yess\n", "\u{4}"] {
         let folder = prepared();
         let Some(session) = at_terminal(&folder, &["a.iso", "emulated:s.img"], &[("Erase? [y/N]", answer)]) else { return };
-        for line in ["DISCSMTH Emulated stick", "EMUSTICK1", "8388608 bytes", "(emulated)", "a.iso, 3145728 bytes"] {
+        for line in ["DISCSMTH Emulated stick", "EMUSTICK1", "8388608 bytes", "(emulated)", "gets    a.iso", "3145728 bytes"] {
             assert!(session.shown.contains(line), "{line} in {}", session.shown);
         }
+        let (image, card) = (session.shown.find("image   a.iso"), session.shown.find("Everything on this medium"));
+        assert!(image.is_some() && image < card, "{}", session.shown);
         assert_eq!(session.status, Some(5), "{answer:?}: {}", session.shown);
         assert!(session.shown.contains("nothing was written") && !session.shown.contains("verified"), "{}", session.shown);
         assert!(folder.read("s.img") == noise(OLD, 8 * MIB), "{answer:?}");
@@ -110,8 +111,9 @@ fn what_was_typed_before_the_question_is_no_answer() {
 fn an_interrupt_at_the_question() {
     let folder = prepared();
     let Some(session) = at_terminal(&folder, &["a.iso", "emulated:s.img"], &[("Erase? [y/N]", "\u{3}")]) else { return };
-    // setsid tells a death by signal as a shell does, or dies of it too.
+    // setsid becomes the program, or tells of its death as a shell does.
     assert!(matches!(session.status, None | Some(130 | 2)), "{:?} {}", session.status, session.shown);
+    assert!(session.shown.contains("stopped") && !session.shown.contains("refused"), "{}", session.shown);
     assert!(folder.read("s.img") == noise(OLD, 8 * MIB));
 }
 
@@ -120,7 +122,7 @@ fn holes_are_on_the_card() {
     let folder = prepared();
     folder.write("a.iso.map", format!("0x0 + 1\n0x0 0x100000 +\n0x100000 0x1000 -\n0x101000 0x{:x} +\n", 3 * MIB - 0x101000));
     let Some(session) = at_terminal(&folder, &["a.iso", "emulated:s.img"], &[("Erase? [y/N]", "n\n")]) else { return };
-    assert!(session.status == Some(5) && session.shown.contains("with holes: 4096 bytes"), "{}", session.shown);
+    assert!(session.status == Some(5) && session.shown.contains("with holes: 4.10 kB (4096 bytes)"), "{}", session.shown);
 }
 
 #[test]

@@ -123,7 +123,8 @@ pub struct Loop {
 impl Loop {
     /// `None`, and a line that says so, where the machine gives none.
     pub fn of(folder: &Folder, file: &str, options: &[&str]) -> Option<Self> {
-        let backing = folder.path(file).display().to_string();
+        // As the kernel names it, which Drop compares with.
+        let backing = folder.path(file).canonicalize().unwrap().display().to_string();
         let args = [&["-f", "--show"], options, &[backing.as_str()]].concat();
         // Another program may take the free one between losetup's question and its answer.
         for _ in 0..5 {
