@@ -26,6 +26,10 @@ const PIECE: usize = 64 << 10;
 /// Chunks that are looked into to name sectors. Of a stick that is wrong in more of them the chunks say enough.
 const LOCATED: usize = 64;
 
+/// A run of zeros of this length, at a multiple of it, is read once more after the head. Well below [`HEAD`]: some fake sticks scatter what
+/// they wrap.
+const BLANK: usize = 64 << 10;
+
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
@@ -40,6 +44,8 @@ pub(super) struct Passes<'a> {
     /// What is withheld, with zeros up to a whole sector.
     head: Option<Arc<Buffer>>,
     is_head_written: bool,
+    /// Chunks that the head could land on unnoticed: those with zeros where it would begin or end.
+    blank: BTreeSet<usize>,
     /// The last progress told.
     told: Option<Instant>,
     meter: Meter,
@@ -63,6 +69,7 @@ impl<'a> Passes<'a> {
             start: Instant::now(),
             head: None,
             is_head_written: false,
+            blank: BTreeSet::new(),
             told: None,
             meter,
         }
@@ -113,30 +120,38 @@ impl<'a> Passes<'a> {
         self.settle()
     }
 
+    /// Writes zeros over the head once more, after the body. A fake stick that puts them where other data is shows it in the next pass.
+    fn blank_head(&mut self) -> Result<(), Failure> {
+        let Some(length) = self.head.as_ref().map(|head| head.len()) else { return Ok(()) };
+        self.write(&Buffer::new(length), 0)?;
+        self.settle()
+    }
+
     /// Makes the head zero again, as well as it goes: the medium is not what it should be.
     fn withdraw_head(&mut self) {
-        if let Some(head) = &self.head {
-            let _ = self
-                .medium
-                .write_at(&Buffer::new(head.len()), 0)
-                .and_then(|()| self.medium.settle().map_err(|cause| WriteError { at: 0, cause }));
-        }
+        let _ = self.blank_head();
     }
 
     /// Reads everything but the head back, and compares it with what was written. Digests are those of the medium, the head taken for
     /// granted: [`Self::prove_head`] makes good on it.
     pub(super) fn prove_body(&mut self, written: &Digested, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
+        self.blank_head()?;
         self.phase(TransferPhase::Verify);
         let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
         let (total, stop) = (self.outcome.bytes, self.stop.clone());
         let unreadable = Arc::new(Mutex::new(Spans::default()));
         let reader = self.reader_back(Arc::clone(&unreadable));
+        let mut blank = BTreeSet::new();
         let read = stream(reader, &digesting, &stop, |chunk| {
+            if is_blank(chunk.bytes()) {
+                blank.insert((chunk.offset / CHUNK as u64) as usize);
+            }
             self.progress(TransferPhase::Verify, chunk.offset + chunk.bytes().len() as u64, Some(total));
             Ok::<_, Failure>(())
         });
         read.map_err(|broken| self.broken_back(broken))?;
         let back = digesting.finish().map_err(Failure::failed)?;
+        self.blank = blank;
         self.outcome.unreadable = std::mem::take(&mut *unreadable.lock().unwrap_or_else(PoisonError::into_inner));
         if back.chunks == written.chunks { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
     }
@@ -166,15 +181,20 @@ impl<'a> Passes<'a> {
     }
 
     /// Reads the first and the last chunk once more, now that the head is there: it is what was withheld, and did not land on anything
-    /// else. Beyond its real size a fake stick puts data where other data is; whatever the head could have hit without being hit itself
-    /// lies in the last MiB.
+    /// else. Beyond its real size a fake stick puts data where other data is. The zeros of [`Self::blank_head`] went the same way and were
+    /// not noticed, so that whatever the head could have hit without being hit itself was zero, or lies in the last MiB.
     pub(super) fn prove_head(&mut self, written: &Digested) -> Result<(), Failure> {
-        let last = written.chunks.len().saturating_sub(1);
+        let mut numbers = std::mem::take(&mut self.blank);
+        numbers.extend([0, written.chunks.len().saturating_sub(1)]);
         let mut back: Vec<String> = written.chunks.clone();
         let mut unreadable = Spans::default();
-        for number in BTreeSet::from([0, last]) {
+        let mut buffer = Buffer::new(CHUNK);
+        for number in numbers {
+            if self.stop.requested().is_some() {
+                self.withdraw_head();
+                return Err(self.interrupted());
+            }
             let span = self.chunk(number);
-            let mut buffer = Buffer::new(CHUNK);
             buffer.fill(0xa5);
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
             read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable)
@@ -293,7 +313,8 @@ impl<'a> Passes<'a> {
             match error.raw_os_error() {
                 Some(libc::ENODEV) => self.gone(),
                 _ => Failure::failed(format!(
-                    "flushing {name}: {error}; some of what was written is not on it, and it does not boot; take another stick"
+                    "flushing {name}: {error}; some of what was written is not on it, and {}; take another stick",
+                    self.state()
                 )),
             }
         })
@@ -315,8 +336,9 @@ impl<'a> Passes<'a> {
                 Failure::refused(format!("{name} is too small: it ends at byte {}, and the image goes on", error.at))
             }
             _ => Failure::failed(format!(
-                "writing {place} of {name}: {}; the stick does not boot now; take another stick, or another port",
-                error.cause
+                "writing {place} of {name}: {}; {}; take another stick, or another port",
+                error.cause,
+                self.state()
             )),
         }
     }
@@ -333,8 +355,9 @@ impl<'a> Passes<'a> {
 
     fn gone(&self) -> Failure {
         Failure::stopped(format!(
-            "{} is gone: it was unplugged, or stopped answering; plug it in again (it does not boot now), and run the same command",
-            self.outcome.medium
+            "{} is gone: it was unplugged, or stopped answering; plug it in again ({}), and run the same command",
+            self.outcome.medium,
+            self.state()
         ))
     }
 
@@ -363,7 +386,15 @@ impl<'a> Passes<'a> {
         }
     }
 
+    /// What a medium is good for that was left where it is now.
+    fn state(&self) -> &'static str {
+        if self.head.is_some() { "it does not boot now" } else { "it may still boot what was on it before" }
+    }
+
     fn interrupted(&self) -> Failure {
+        if self.head.is_none() {
+            return Failure::stopped(format!("as asked; nothing of the image is on {} yet", self.outcome.medium));
+        }
         Failure::stopped(format!(
             "as asked; {} holds a part of the image and does not boot; the same command writes it anew",
             self.outcome.medium
@@ -397,6 +428,13 @@ impl<'a> Passes<'a> {
             reading: None,
         }));
     }
+}
+
+/// True where zeros that are not the chunk's own could lie in it: all zero in a run, or up to one of its ends.
+fn is_blank(chunk: &[u8]) -> bool {
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let end = chunk.len().min(512);
+    chunk.chunks(BLANK).any(is_zero) || is_zero(&chunk[..end]) || is_zero(&chunk[chunk.len() - end..])
 }
 
 fn thread_failed(error: io::Error) -> Failure {
