@@ -69,5 +69,5 @@ fn target(named: OsString) -> Result<TargetOperand, NoJob> {
         whole: None,
         backing: std::path::absolute(stick.backing()).ok(),
     };
-    Ok(TargetOperand::Given(Given { medium: Arc::new(stick), block }))
+    Ok(TargetOperand::Given(Box::new(Given { medium: Arc::new(stick), block })))
 }

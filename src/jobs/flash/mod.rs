@@ -86,7 +86,7 @@ pub enum TargetOperand {
     /// A node, a link to one, or a file.
     Path(PathBuf),
     /// A medium that the caller made.
-    Given(Given),
+    Given(Box<Given>),
 }
 
 /// A medium that the caller made.

@@ -23,12 +23,12 @@ const HEAD: usize = 1 << 20;
 /// Bytes that are written at once when a longer write failed, to find out where.
 const PIECE: usize = 64 << 10;
 
+/// Chunks that are looked into to name sectors. Of a stick that is wrong in more of them the chunks say enough.
+const LOCATED: usize = 64;
+
 /// A run of zeros of this length, at a multiple of it, is read once more after the head. Well below [`HEAD`]: some fake sticks scatter what
 /// they wrap.
 const BLANK: usize = 64 << 10;
-
-/// Chunks that are looked into to name sectors. Of a stick that is wrong in more of them the chunks say enough.
-const LOCATED: usize = 64;
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
