@@ -35,16 +35,21 @@ fn faulty(folder: &Folder, stick: usize, fault: &str, status: i32) -> (Ran, Valu
 
 #[test]
 fn a_good_stick_holds_the_image_and_what_lay_behind_it() {
-    for (bytes, options) in
-        [(5 * MIB + 1, "sector=512"), (9 * MIB, "short-writes,seed=3"), (9 * MIB + 77, "short-writes,sector=4096")]
-    {
-        let folder = prepared(&noise(1, bytes), 12 * MIB);
-        let (ran, result) = faulty(&folder, 12 * MIB, options, 0);
+    const STICK: usize = 36 * MIB;
+    // The last is long enough that every buffer was used before: nothing of what was in it comes after the image.
+    for (bytes, options) in [
+        (5 * MIB + 1, "sector=512"),
+        (9 * MIB, "short-writes,seed=3"),
+        (9 * MIB + 77, "short-writes,sector=4096"),
+        (33 * MIB + 5, "sector=4096"),
+    ] {
+        let folder = prepared(&noise(1, bytes), STICK);
+        let (ran, result) = faulty(&folder, STICK, options, 0);
         folder.must_be_equal("a.iso", "s.img");
         let end = bytes.next_multiple_of(if options.contains("4096") { 4096 } else { 512 });
         let stick = folder.read("s.img");
         assert!(stick[bytes..end].iter().all(|byte| *byte == 0), "the last sector is not filled with zeros");
-        assert!(stick[end..] == noise(OLD, 12 * MIB)[end..], "what lay behind the image is not what it was");
+        assert!(stick[end..] == noise(OLD, STICK)[end..], "what lay behind the image is not what it was");
         ran.must_say("written and verified");
         assert_eq!(result["bytes"], bytes);
         if let Some(sums) = folder.witness("sha256sum", &["a.iso"]) {
