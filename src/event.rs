@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
 use crate::medium::Spans;
+use crate::medium::guard::Finding;
 use crate::mmc::Class;
 use crate::rescue::Phase;
 use crate::status::Status;
@@ -37,6 +38,8 @@ pub enum Event {
     Source(SourceSummary),
     /// The medium that is written, or compared.
     Medium(MediumCard),
+    /// Something speaks against the medium.
+    Guard(Finding),
     /// The disks of this machine, and which of them may be written.
     Targets(Targets),
     /// One of many images was compared with what is known of it.

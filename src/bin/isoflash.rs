@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use discsmith::emulated;
-use discsmith::event::{JobResult, MediumCard};
+use discsmith::event::JobResult;
 use discsmith::jobs::flash::{self, Given, TargetOperand};
 use discsmith::jobs::{Answer, Failure, Question, targets};
 use discsmith::medium::Medium;
 use discsmith::status::Status;
-use discsmith::sys::{Stop, Sysfs};
+use discsmith::sys::topology::{Block, Kind};
+use discsmith::sys::{DeviceNumber, Stop, Sysfs};
 use discsmith::ui::Screen;
 use discsmith::ui::args::isoflash::Args;
 use discsmith::ui::args::{Arguments, EMULATED};
@@ -44,15 +45,24 @@ fn target(named: OsString) -> Result<TargetOperand, NoJob> {
     };
     let stick = emulated::stick(text).map_err(|error| (Status::Usage, error.to_string()))?;
     let geometry = stick.geometry();
-    let card = MediumCard {
-        node: named.to_string_lossy().into_owned(),
-        model: Some(format!("{} {}", stick.vendor(), stick.model())),
-        serial: Some(stick.serial().into()),
-        bytes: Some(geometry.bytes),
+    let block = Block {
+        number: DeviceNumber { major: 0, minor: 0 },
+        name: named.to_string_lossy().into_owned(),
+        node: named.into(),
+        // Its rules are those of a file that is shown as a disk.
+        kind: Kind::Loop,
+        size: geometry.bytes,
         sector: geometry.sector,
-        bus: "emulated".into(),
-        contents: Vec::new(),
+        start: 0,
+        is_read_only: stick.is_read_only(),
+        is_removable: true,
+        disk_sequence: None,
+        vendor: Some(stick.vendor().into()),
+        model: Some(stick.model().into()),
+        serial: Some(stick.serial().into()),
+        by_id: None,
+        whole: None,
+        backing: std::path::absolute(stick.backing()).ok(),
     };
-    let (backing, is_read_only) = (stick.backing().to_path_buf(), stick.is_read_only());
-    Ok(TargetOperand::Given(Given { medium: Arc::new(stick), card, backing, is_read_only }))
+    Ok(TargetOperand::Given(Given { medium: Arc::new(stick), block }))
 }

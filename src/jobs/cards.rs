@@ -3,7 +3,7 @@
 use crate::event::MediumCard;
 use crate::image::partitions::{self, Scheme, Table};
 use crate::image::signature::{self, Kind, Signature};
-use crate::medium::{BlockDevice, Medium};
+use crate::medium::Medium;
 use crate::sys::Buffer;
 use crate::sys::topology::{self, Block};
 
@@ -44,8 +44,8 @@ fn bus(block: &Block) -> String {
     }
 }
 
-/// What is on an open disk, its partitions included: what says so of itself, and the same in lines for a person.
-pub fn contents(device: &BlockDevice) -> (Vec<Signature>, Vec<String>) {
+/// What is on a disk, its partitions included: what says so of itself, and the same in lines for a person.
+pub fn contents(device: &dyn Medium) -> (Vec<Signature>, Vec<String>) {
     let geometry = device.geometry();
     let mut read = |offset: u64, length: usize| {
         let mut buffer = Buffer::new(length);

@@ -2,7 +2,7 @@
 
 use crate::event::{Event, ListedTarget, MediumCard, Observer, Targets};
 use crate::medium::guard::{self, Candidate, Finding, Grade};
-use crate::medium::{BlockDevice, Claim, DiskError};
+use crate::medium::{BlockDevice, Claim, DiskError, show_size};
 use crate::sys::topology::{Block, Kind};
 use crate::sys::{Sysfs, Topology, writers};
 
@@ -31,8 +31,7 @@ pub fn choose(sysfs: &Sysfs, ask: &mut Ask<'_>) -> Result<String, Failure> {
     }
     let row = |(number, target): (usize, &ListedTarget)| {
         let MediumCard { node, model, serial, bytes, bus, .. } = &target.card;
-        let parts =
-            [model.clone(), bytes.map(|bytes| format!("{:.1} GB", bytes as f64 / 1e9)), serial.clone(), Some(bus.clone())];
+        let parts = [model.clone(), bytes.map(show_size), serial.clone(), Some(bus.clone())];
         format!("  {}  {node}  {}", number + 1, parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     };
     let rows: Vec<String> = allowed.iter().enumerate().map(row).collect();

@@ -1,4 +1,4 @@
-//! Sizes and offsets as people type them: `4194304`, `8192s`, `4Mi`, `32GB`.
+//! Sizes and offsets as people type them, `4194304`, `8192s`, `4Mi`, `32GB`, and as they read them.
 
 /// Why a text is no size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,10 +45,31 @@ fn unit_of(unit: &str, sector: u32) -> Option<u64> {
     }
 }
 
+/// Bytes in decimal units, three digits: `4.70 GB`.
+pub fn show_size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["bytes", "kB", "MB", "GB"] {
+        match value {
+            _ if unit == "bytes" && bytes < 1000 => return format!("{bytes} bytes"),
+            v if v < 10.0 && unit != "bytes" => return format!("{v:.2} {unit}"),
+            v if v < 100.0 && unit != "bytes" => return format!("{v:.1} {unit}"),
+            v if v < 1000.0 => return format!("{v:.0} {unit}"),
+            _ => value /= 1000.0,
+        }
+    }
+    format!("{value:.2} TB")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn sizes_read_well() {
+        let shown = [0, 999, 1000, 12_345, 4_700_372_992].map(show_size);
+        assert_eq!(shown, ["0 bytes", "999 bytes", "1.00 kB", "12.3 kB", "4.70 GB"]);
+    }
 
     #[test]
     fn units_are_those_of_coreutils() {

@@ -46,8 +46,9 @@ impl Bar {
 
     /// Prints above the bar.
     pub(super) fn print(&mut self, line: &str) {
-        // A bar that was asked for where there is no terminal is hidden, and swallows lines.
-        if self.bar.is_hidden() {
+        // A bar that was asked for where there is no terminal is hidden, and swallows lines. Before the first progress there is none to
+        // stay above, and a question may stand below.
+        if self.bar.is_hidden() || self.text.is_empty() {
             super::screen::error_line(line);
         } else {
             self.bar.println(line);

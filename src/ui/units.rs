@@ -1,21 +1,7 @@
 //! Numbers as people read them.
 
+pub(super) use crate::medium::show_size as bytes;
 use crate::mmc::{Extent, SECTOR};
-
-/// Bytes in decimal units, three digits: `4.70 GB`.
-pub(super) fn bytes(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["bytes", "kB", "MB", "GB"] {
-        match value {
-            _ if unit == "bytes" && bytes < 1000 => return format!("{bytes} bytes"),
-            v if v < 10.0 && unit != "bytes" => return format!("{v:.2} {unit}"),
-            v if v < 100.0 && unit != "bytes" => return format!("{v:.1} {unit}"),
-            v if v < 1000.0 => return format!("{v:.0} {unit}"),
-            _ => value /= 1000.0,
-        }
-    }
-    format!("{value:.2} TB")
-}
 
 /// A run of sectors in words: `sector 7`, `sectors 7 to 9`.
 pub(super) fn span(extent: Extent) -> String {
@@ -52,7 +38,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well_and_never_round_up_to_done() {
-        assert_eq!([0, 999, 1000, 12_345, 4_700_372_992].map(bytes), ["0 bytes", "999 bytes", "1.00 kB", "12.3 kB", "4.70 GB"]);
         assert_eq!([59_999, 61_000, 3_723_000].map(time), ["0:59", "1:01", "1:02:03"]);
         assert_eq!(percent(99_999, 100_000), "99.9 %");
         assert_eq!(percent(5, 5), "100 %");

@@ -18,8 +18,9 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// Where the VGA card's text stands: 25 lines of 80 characters, each followed by its colour.
 const TEXT: (u64, usize, usize) = (0xb8000, 80, 25);
 
-/// Boots from a USB stick that is this file, which is not written to; the screen as soon as these words are on it.
-/// An error if they do not come, or if the machine says that it has nothing to boot from.
+/// Boots from a USB stick that is this file, which is not written to; the lines on the screen as soon as these words are on it
+/// and no more come.
+/// An error if the words do not come, or if the machine says that it has nothing to boot from.
 pub fn screen(stick: &Path, words: &str) -> Result<String, Box<dyn Error>> {
     let folder = TempDir::new()?;
     let socket = folder.path().join("qmp");
@@ -35,16 +36,23 @@ pub fn screen(stick: &Path, words: &str) -> Result<String, Box<dyn Error>> {
     let _machine = Process(machine);
     let mut qmp = Qmp::connect(&socket)?;
     let end = Instant::now() + LIMIT;
+    let mut before = String::new();
     loop {
         sleep(Duration::from_millis(500));
         let text = text(&mut qmp, &folder.path().join("text"))?;
-        if text.contains(words) {
+        if text.contains(words) && without_digits(&text) == without_digits(&before) {
             return Ok(text);
         }
         if text.contains("No bootable device") || Instant::now() > end {
             return Err(format!("{words:?} is not on the screen:\n{text}").into());
         }
+        before = text;
     }
+}
+
+/// What of a screen is the same each time: not the clocks and speeds.
+pub fn without_digits(screen: &str) -> Vec<&str> {
+    screen.lines().filter(|line| !line.bytes().any(|byte| byte.is_ascii_digit())).collect()
 }
 
 fn text(qmp: &mut Qmp, file: &Path) -> Result<String, Box<dyn Error>> {

@@ -50,12 +50,11 @@ no_success() {
 # fails STATUS COMMAND...: ends so, and does not claim a success.
 fails() { ends "$@"; no_success; }
 
-# names_sector LBA: a range in what it printed, as 8-15 or 8+8, holds this sector.
+# names_sector LBA: a range that it printed, as `bytes 4096 to 8191`, holds this sector of 512 bytes.
 names_sector() {
-    grep -oE '[0-9]+(-|\+)[0-9]+' /share/said | sed 's/[-+]/ & /' | {
-        while read -r first sign last; do
-            [ "$sign" = - ] || last=$((first + last - 1))
-            [ "$1" -lt "$first" ] || [ "$1" -gt "$last" ] || exit 0
+    grep -oE 'bytes [0-9]+ to [0-9]+' /share/said | {
+        while read -r _ first _ last; do
+            [ $(($1 * 512)) -lt "$first" ] || [ $(($1 * 512)) -gt "$last" ] || exit 0
         done
         echo "no range with sector $1"
         exit 1

@@ -17,6 +17,9 @@ mod trees;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// A story, or something that is captured.
+type Told = Box<dyn Fn() -> stories::Ending>;
+
 fn main() -> ExitCode {
     let (options, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
     let is_shown = |line: &&str| line.starts_with("note: ") || options.iter().any(|option| option == "--nocapture");
@@ -25,7 +28,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let is_capture = options.iter().any(|option| option == "--trees");
-    let told: Vec<(&str, Box<dyn Fn() -> stories::Ending>)> = if is_capture {
+    let told: Vec<(&str, Told)> = if is_capture {
         trees::ALL.iter().map(|tree| (tree.name, Box::new(|| tree.capture()) as Box<_>)).collect()
     } else {
         stories::ALL.iter().chain(sticks::ALL).map(|&(name, story)| (name, Box::new(story) as Box<_>)).collect()

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::backing::{Access, Backing};
+use crate::drive::Fault;
 
 /// How a stick is connected; each is another driver or another geometry in the guest's kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,12 @@ impl Stick {
     /// Fails to write these sectors of 512 bytes.
     pub fn unwritable(mut self, error: WriteError, sectors: Range<u64>) -> Self {
         self.backing.fault(Access::Write, sectors, error as u8);
+        self
+    }
+
+    /// Takes these sectors of 512 bytes, but fails to read them: medium error, sense 03/11/00.
+    pub fn unreadable(mut self, sectors: Range<u64>) -> Self {
+        self.backing.fault(Access::Read, sectors, Fault::Medium as u8);
         self
     }
 

@@ -2,6 +2,7 @@
 
 use crate::event::MediumCard;
 use crate::jobs::{Question, Wanted};
+use crate::medium::show_size;
 
 use super::source::Source;
 
@@ -10,7 +11,7 @@ const TYPED: usize = 4;
 
 /// The question before the first byte. Whatever is unusual asks for more than a yes.
 pub(super) fn question(card: &MediumCard, source: &Source, unusual: &[String]) -> Question {
-    let size = |bytes: u64| format!("{bytes} bytes ({:.1} GB)", bytes as f64 / 1e9);
+    let size = |bytes: u64| format!("{} ({bytes} bytes)", show_size(bytes));
     let mut lines = vec![String::new(), "  Everything on this medium will be lost:".into()];
     let mut row = |name: &str, text: String| lines.push(format!("    {name:8}{text}"));
     row("where", format!("{} ({})", card.node, card.bus));

@@ -3,26 +3,23 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::event::{Event, MediumCard, Observer};
-use crate::image::signature::Signature;
 use crate::jobs::{Answer, Ask, Failure, Question, cards};
-use crate::medium::guard::{self, Candidate, Finding, Grade};
 use crate::medium::{BlockDevice, Claim, DiskError};
 use crate::sys::topology::{Block, Standing};
 use crate::sys::{DeviceNumber, Sysfs, Topology, holders, unmount, users_of, writers};
 
 use super::Request;
+use super::judged::Judged;
 use super::source::Source;
 
 /// A disk that was looked at.
 pub(super) struct Disk {
     given: PathBuf,
     block: Block,
-    contents: Vec<Signature>,
-    /// What is on it, for the card.
-    lines: Vec<String>,
-    findings: Vec<Finding>,
+    pub(super) judged: Judged,
     /// Where it is mounted, in order of mounting.
     points: Vec<PathBuf>,
 }
@@ -40,69 +37,26 @@ impl Disk {
         let numbers: Vec<DeviceNumber> =
             std::iter::once(number).chain(topology.partitions_of(number).iter().map(|part| part.number)).collect();
         let writers = writers(&numbers);
-        let need = source.bytes().map(|bytes| bytes.next_multiple_of(block.sector.max(1).into()));
-        let judge = |contents: &[Signature]| {
-            let candidate =
-                Candidate { topology: &topology, block: &block, image: source.path(), need, contents, writers: &writers };
-            guard::judge(&candidate)
-        };
-        let findings = judge(&[]);
         let points = topology.standing_on(number).into_iter().filter_map(|found| match found.standing {
             Standing::Mount(point) => Some(point),
             _ => None,
         });
         let points = points.collect();
-        let mut disk =
-            Self { given: node.into(), block: block.clone(), contents: Vec::new(), lines: Vec::new(), findings, points };
-        if disk.is_refused(request) {
-            return Ok(disk);
-        }
-        let claim = if disk.is_mounted() { Claim::Shared } else { Claim::ExclusiveToRead };
-        let device = disk.claim(claim)?;
-        (disk.contents, disk.lines) = cards::contents(&device);
-        disk.findings = judge(&disk.contents);
-        Ok(disk)
+        let judged = Judged::judge(&topology, &block, &writers, (source, request), |judged| {
+            let claim = if judged.is_mounted() { Claim::Shared } else { Claim::ExclusiveToRead };
+            Ok(Arc::new(open(node, &block, claim)?))
+        })?;
+        Ok(Self { given: node.into(), block, judged, points })
     }
 
     /// Who it is.
     pub(super) fn card(&self) -> MediumCard {
-        MediumCard { contents: self.lines.clone(), ..cards::of(&self.block) }
-    }
-
-    /// What is on it now.
-    pub(super) fn contents(&self) -> &[Signature] {
-        &self.contents
-    }
-
-    /// Why it deserves a second look.
-    pub(super) fn unusual(&self) -> Vec<String> {
-        let grades = [Grade::Unusual, Grade::Fixed];
-        self.findings.iter().filter(|finding| grades.contains(&finding.grade)).map(|finding| finding.sentence.clone()).collect()
-    }
-
-    /// True while file systems of it are mounted.
-    pub(super) fn is_mounted(&self) -> bool {
-        self.findings.iter().any(|finding| finding.grade == Grade::Mounted)
-    }
-
-    fn is_refused(&self, request: &Request) -> bool {
-        self.refuse(request).is_err()
-    }
-
-    /// What no question lifts.
-    pub(super) fn refuse(&self, request: &Request) -> Result<(), Failure> {
-        let stands = |finding: &&Finding| match finding.grade {
-            Grade::Never => true,
-            Grade::Fixed => !request.allow_fixed,
-            Grade::Mounted | Grade::Unusual => false,
-        };
-        let reasons: Vec<&str> = self.findings.iter().filter(stands).map(|finding| finding.sentence.as_str()).collect();
-        if reasons.is_empty() { Ok(()) } else { Err(Failure::refused(reasons.join("; "))) }
+        MediumCard { contents: self.judged.lines.clone(), ..cards::of(&self.block) }
     }
 
     /// May it be unmounted?
     pub(super) fn permit_unmount(&self, request: &Request, ask: &mut Ask<'_>) -> Result<(), Failure> {
-        if !self.is_mounted() || request.unmount {
+        if !self.judged.is_mounted() || request.unmount {
             return Ok(());
         }
         let (name, shown) = (self.given.display(), self.shown_points());
@@ -133,11 +87,11 @@ impl Disk {
         }
         observer.event(&Event::notice(format!("unmounted {}", self.shown_points())));
         let now = Self::examine(&self.given, source, request)?;
-        now.refuse(request)?;
+        now.judged.refuse(request)?;
         if identity(&now.block) != identity(&self.block) {
-            return Err(self.another());
+            return Err(another(&self.given));
         }
-        if now.is_mounted() {
+        if now.judged.is_mounted() {
             return Err(Failure::refused(format!(
                 "{} was mounted again at once, on {}; stop what does that, and run the command again",
                 self.given.display(),
@@ -153,8 +107,8 @@ impl Disk {
 
     /// Opens it for writing: the disk of the card, which must be the one that is there now.
     pub(super) fn open(&self) -> Result<BlockDevice, Failure> {
-        let device = self.claim(Claim::ExclusiveToWrite)?;
-        if self.is_same(&device) { Ok(device) } else { Err(self.another()) }
+        let device = open(&self.given, &self.block, Claim::ExclusiveToWrite)?;
+        if self.is_same(&device) { Ok(device) } else { Err(another(&self.given)) }
     }
 
     /// True while the disk that is open is the one of the card: by number in the kernel's count, by size, and by serial number.
@@ -166,32 +120,30 @@ impl Disk {
             && crate::medium::Medium::geometry(device).bytes == self.block.size
             && now.is_some_and(|now| identity(now) == identity(&self.block))
     }
+}
 
-    fn another(&self) -> Failure {
-        Failure::refused(format!(
-            "{} is another disk now than the one that was shown; nothing was written to it; run the command again",
-            self.given.display()
-        ))
-    }
+fn another(node: &Path) -> Failure {
+    Failure::refused(format!(
+        "{} is another disk now than the one that was shown; nothing was written to it; run the command again",
+        node.display()
+    ))
+}
 
-    fn claim(&self, claim: Claim) -> Result<BlockDevice, Failure> {
-        let name = self.given.display();
-        BlockDevice::open(&self.given, self.block.number, claim).map_err(|error| match error {
-            DiskError::Changed => self.another(),
-            DiskError::Busy => {
-                let holders = holders(Some(self.block.number), None);
-                let by = if holders.is_empty() { String::new() } else { format!(" by {}", holders.join(", ")) };
-                Failure::refused(format!("{name} is in use{by}; end that and run this command again"))
-            }
-            DiskError::ReadOnly => {
-                Failure::refused(format!("{name} is write-protected; look for its switch, or take another stick"))
-            }
-            DiskError::Denied => {
-                Failure::failed(format!("{name}: permission denied; run this as root (docs/permissions.md says how else)"))
-            }
-            DiskError::System(error) => Failure::failed(format!("opening {name}: {error}")),
-        })
-    }
+fn open(node: &Path, block: &Block, claim: Claim) -> Result<BlockDevice, Failure> {
+    let name = node.display();
+    BlockDevice::open(node, block.number, claim).map_err(|error| match error {
+        DiskError::Changed => another(node),
+        DiskError::Busy => {
+            let holders = holders(Some(block.number), None);
+            let by = if holders.is_empty() { String::new() } else { format!(" by {}", holders.join(", ")) };
+            Failure::refused(format!("{name} is in use{by}; end that and run this command again"))
+        }
+        DiskError::ReadOnly => Failure::refused(format!("{name} is write-protected; look for its switch, or take another stick")),
+        DiskError::Denied => {
+            Failure::failed(format!("{name}: permission denied; run this as root (docs/permissions.md says how else)"))
+        }
+        DiskError::System(error) => Failure::failed(format!("opening {name}: {error}")),
+    })
 }
 
 /// What tells a disk from the next one that gets its name.

@@ -5,6 +5,7 @@
 
 mod card;
 mod disk;
+mod judged;
 mod passes;
 mod source;
 mod target;
@@ -18,6 +19,7 @@ use crate::image::signature;
 use crate::medium::{Writable, save};
 use crate::pipeline::{CHUNK, Digested};
 use crate::status::Status;
+use crate::sys::topology::Block;
 use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation, Ledger};
 
@@ -91,17 +93,13 @@ pub enum TargetOperand {
 pub struct Given {
     /// The medium.
     pub medium: Arc<dyn Writable>,
-    /// Who it is.
-    pub card: MediumCard,
-    /// The file it is made of.
-    pub backing: PathBuf,
-    /// It can't be written.
-    pub is_read_only: bool,
+    /// It, as the guard should see it.
+    pub block: Block,
 }
 
 impl std::fmt::Debug for Given {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Given").field("card", &self.card).field("backing", &self.backing).finish_non_exhaustive()
+        f.debug_struct("Given").field("block", &self.block).finish_non_exhaustive()
     }
 }
 
@@ -149,6 +147,9 @@ fn attempt(
 
     let mut target = Target::find(&request.target, request, &source)?;
     outcome.medium = target.card().node;
+    if let Some(judged) = target.judged() {
+        judged.tell(observer);
+    }
     target.refuse(&source, request)?;
     let card = target.card();
     check_identity(&request.identity, &card)?;
@@ -163,7 +164,7 @@ fn attempt(
     observer.event(&Event::Medium(card));
 
     target = match target {
-        Target::Disk(disk) if disk.is_mounted() => Target::Disk(Box::new(disk.unmount(&source, request, observer)?)),
+        Target::Disk(disk) if disk.judged.is_mounted() => Target::Disk(Box::new(disk.unmount(&source, request, observer)?)),
         other => other,
     };
     let opened = target.open()?;
@@ -226,7 +227,7 @@ fn write(
     keep_ledger(request, &written, outcome.bytes)?;
     let geometry = opened.medium.geometry();
     let end = outcome.bytes.next_multiple_of(geometry.sector.into());
-    let old: Vec<String> = signature::beyond(target.contents(), end)
+    let old: Vec<String> = signature::beyond(target.judged().map_or(&[], |judged| &judged.contents), end)
         .map(|found| format!("{} at byte {}", cards::named(found), found.offset))
         .collect();
     if !old.is_empty() {
@@ -234,6 +235,9 @@ fn write(
             "behind the image lies what was there before: {}; some systems act on it (`wipefs -n` shows it)",
             old.join(", ")
         ));
+    }
+    if let (Target::File(path, _), Proof::ReadBack) = (target, request.proof) {
+        reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
     }
     let mut digests = proved.unwrap_or(written).digests;
     digests.retain(|algorithm, _| request.digests.contains(algorithm));
@@ -357,7 +361,7 @@ fn after(request: &Request, opened: &Opened) -> Option<String> {
 fn dry_run(source: &Source, target: &Target<'_>) -> Done {
     let card = target.card();
     let mounted = match target {
-        Target::Disk(disk) if disk.is_mounted() => "unmount it and ",
+        Target::Disk(disk) if disk.judged.is_mounted() => "unmount it and ",
         _ => "",
     };
     let mut reasons = vec![format!("would {mounted}write {} to {}; nothing was written", source.name(), card.node)];

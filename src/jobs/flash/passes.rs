@@ -23,6 +23,13 @@ const HEAD: usize = 1 << 20;
 /// Bytes that are written at once when a longer write failed, to find out where.
 const PIECE: usize = 64 << 10;
 
+/// Chunks that are looked into to name sectors. Of a stick that is wrong in more of them the chunks say enough.
+const LOCATED: usize = 64;
+
+/// A run of zeros of this length, at a multiple of it, is read once more after the head. Well below [`HEAD`]: some fake sticks scatter what
+/// they wrap.
+const BLANK: usize = 64 << 10;
+
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
@@ -37,6 +44,8 @@ pub(super) struct Passes<'a> {
     /// What is withheld, with zeros up to a whole sector.
     head: Option<Arc<Buffer>>,
     is_head_written: bool,
+    /// Chunks that the head could land on unnoticed: those with zeros where it would begin or end.
+    blank: BTreeSet<usize>,
     /// The last progress told.
     told: Option<Instant>,
     meter: Meter,
@@ -60,6 +69,7 @@ impl<'a> Passes<'a> {
             start: Instant::now(),
             head: None,
             is_head_written: false,
+            blank: BTreeSet::new(),
             told: None,
             meter,
         }
@@ -110,30 +120,38 @@ impl<'a> Passes<'a> {
         self.settle()
     }
 
+    /// Writes zeros over the head once more, after the body. A fake stick that puts them where other data is shows it in the next pass.
+    fn blank_head(&mut self) -> Result<(), Failure> {
+        let Some(length) = self.head.as_ref().map(|head| head.len()) else { return Ok(()) };
+        self.write(&Buffer::new(length), 0)?;
+        self.settle()
+    }
+
     /// Makes the head zero again, as well as it goes: the medium is not what it should be.
     fn withdraw_head(&mut self) {
-        if let Some(head) = &self.head {
-            let _ = self
-                .medium
-                .write_at(&Buffer::new(head.len()), 0)
-                .and_then(|()| self.medium.settle().map_err(|cause| WriteError { at: 0, cause }));
-        }
+        let _ = self.blank_head();
     }
 
     /// Reads everything but the head back, and compares it with what was written. Digests are those of the medium, the head taken for
     /// granted: [`Self::prove_head`] makes good on it.
     pub(super) fn prove_body(&mut self, written: &Digested, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
+        self.blank_head()?;
         self.phase(TransferPhase::Verify);
         let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
         let (total, stop) = (self.outcome.bytes, self.stop.clone());
         let unreadable = Arc::new(Mutex::new(Spans::default()));
         let reader = self.reader_back(Arc::clone(&unreadable));
+        let mut blank = BTreeSet::new();
         let read = stream(reader, &digesting, &stop, |chunk| {
+            if is_blank(chunk.bytes()) {
+                blank.insert((chunk.offset / CHUNK as u64) as usize);
+            }
             self.progress(TransferPhase::Verify, chunk.offset + chunk.bytes().len() as u64, Some(total));
             Ok::<_, Failure>(())
         });
         read.map_err(|broken| self.broken_back(broken))?;
         let back = digesting.finish().map_err(Failure::failed)?;
+        self.blank = blank;
         self.outcome.unreadable = std::mem::take(&mut *unreadable.lock().unwrap_or_else(PoisonError::into_inner));
         if back.chunks == written.chunks { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
     }
@@ -163,15 +181,20 @@ impl<'a> Passes<'a> {
     }
 
     /// Reads the first and the last chunk once more, now that the head is there: it is what was withheld, and did not land on anything
-    /// else. Beyond its real size a fake stick puts data where other data is; whatever the head could have hit without being hit itself
-    /// lies in the last MiB.
+    /// else. Beyond its real size a fake stick puts data where other data is. The zeros of [`Self::blank_head`] went the same way and were
+    /// not noticed, so that whatever the head could have hit without being hit itself was zero, or lies in the last MiB.
     pub(super) fn prove_head(&mut self, written: &Digested) -> Result<(), Failure> {
-        let last = written.chunks.len().saturating_sub(1);
+        let mut numbers = std::mem::take(&mut self.blank);
+        numbers.extend([0, written.chunks.len().saturating_sub(1)]);
         let mut back: Vec<String> = written.chunks.clone();
         let mut unreadable = Spans::default();
-        for number in BTreeSet::from([0, last]) {
+        let mut buffer = Buffer::new(CHUNK);
+        for number in numbers {
+            if self.stop.requested().is_some() {
+                self.withdraw_head();
+                return Err(self.interrupted());
+            }
             let span = self.chunk(number);
-            let mut buffer = Buffer::new(CHUNK);
             buffer.fill(0xa5);
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
             read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable)
@@ -195,8 +218,13 @@ impl<'a> Passes<'a> {
         self.phase(TransferPhase::Locate);
         let mut differences = Spans::default();
         let sector = self.medium.geometry().sector.max(512);
-        for (number, _) in written.chunks.iter().zip(back).enumerate().filter(|(_, (written, back))| written != back) {
+        let different = written.chunks.iter().zip(back).enumerate().filter(|(_, (written, back))| written != back);
+        for (count, (number, _)) in different.enumerate() {
             let span = self.chunk(number);
+            if count >= LOCATED || self.stop.requested().is_some() {
+                differences.push(span.offset, span.length);
+                continue;
+            }
             let (mut ours, mut theirs) = (vec![0; span.length as usize], Buffer::new(CHUNK));
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
             let mut unreadable = Spans::default();
@@ -247,14 +275,24 @@ impl<'a> Passes<'a> {
     /// Writes, and finds out where it fails. A stick that fails once and then takes the same bytes is told of.
     fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
         let Err(first) = self.medium.write_at(bytes, offset) else { return Ok(()) };
-        if !matches!(first.cause.raw_os_error(), Some(libc::EIO | libc::ETIMEDOUT | libc::EREMOTEIO | libc::EILSEQ)) {
-            return Err(self.writing_failed(&first, bytes.len() as u64));
+        let is_of_some_sectors = match first.cause.raw_os_error() {
+            // Sticks that have run out of spare blocks say so (sense 07/27/07).
+            Some(libc::ENOSPC) => first.at < self.medium.geometry().bytes && !self.is_file(),
+            errno => matches!(errno, Some(libc::EIO | libc::ETIMEDOUT | libc::EREMOTEIO | libc::EILSEQ)),
+        };
+        if !is_of_some_sectors {
+            return Err(self.writing_failed(&first, offset + bytes.len() as u64));
         }
         let sector = self.medium.geometry().sector as usize;
         let done = (first.at - offset) as usize / sector * sector;
         let mut at = offset + done as u64;
         for piece in bytes[done..].chunks(PIECE) {
-            self.medium.write_at(piece, at).map_err(|error| self.writing_failed(&error, piece.len() as u64))?;
+            if self.medium.write_at(piece, at).is_err() {
+                for (one, at) in piece.chunks(sector.max(512)).zip((at..).step_by(sector.max(512))) {
+                    let end = at + one.len() as u64;
+                    self.medium.write_at(one, at).map_err(|error| self.writing_failed(&error, end))?;
+                }
+            }
             at += piece.len() as u64;
         }
         self.observer.event(&Event::notice(format!(
@@ -264,35 +302,43 @@ impl<'a> Passes<'a> {
         Ok(())
     }
 
+    /// True for a regular file: it has no end of its own.
+    fn is_file(&self) -> bool {
+        self.medium.geometry().bytes == u64::MAX
+    }
+
     fn settle(&self) -> Result<(), Failure> {
         self.medium.settle().map_err(|error| {
             let name = &self.outcome.medium;
             match error.raw_os_error() {
                 Some(libc::ENODEV) => self.gone(),
                 _ => Failure::failed(format!(
-                    "flushing {name}: {error}; some of what was written is not on it, and it does not boot; take another stick"
+                    "flushing {name}: {error}; some of what was written is not on it, and {}; take another stick",
+                    self.state()
                 )),
             }
         })
     }
 
-    fn writing_failed(&self, error: &WriteError, length: u64) -> Failure {
-        let (name, last) = (&self.outcome.medium, error.at + length.saturating_sub(1));
-        let place = format!("bytes {} to {last}", error.at);
+    /// What a failed write means; the bytes up to `end` were not written.
+    fn writing_failed(&self, error: &WriteError, end: u64) -> Failure {
+        let name = &self.outcome.medium;
+        let place = format!("bytes {} to {}", error.at, end.saturating_sub(1));
         match error.cause.raw_os_error() {
             Some(libc::ENODEV) => self.gone(),
             Some(libc::EROFS | libc::EPERM | libc::EACCES) => {
                 Failure::refused(format!("{name} is write-protected; look for its switch, or take another stick"))
             }
-            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) if self.medium.geometry().bytes == u64::MAX => {
+            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) if self.is_file() => {
                 Failure::stopped(format!("writing {name}: {}; make room, and run the same command", error.cause))
             }
             Some(libc::ENOSPC) if error.at >= self.medium.geometry().bytes => {
                 Failure::refused(format!("{name} is too small: it ends at byte {}, and the image goes on", error.at))
             }
             _ => Failure::failed(format!(
-                "writing {place} of {name}: {}; the stick does not boot now; take another stick, or another port",
-                error.cause
+                "writing {place} of {name}: {}; {}; take another stick, or another port",
+                error.cause,
+                self.state()
             )),
         }
     }
@@ -309,8 +355,9 @@ impl<'a> Passes<'a> {
 
     fn gone(&self) -> Failure {
         Failure::stopped(format!(
-            "{} is gone: it was unplugged, or stopped answering; plug it in again (it does not boot now), and run the same command",
-            self.outcome.medium
+            "{} is gone: it was unplugged, or stopped answering; plug it in again ({}), and run the same command",
+            self.outcome.medium,
+            self.state()
         ))
     }
 
@@ -339,7 +386,15 @@ impl<'a> Passes<'a> {
         }
     }
 
+    /// What a medium is good for that was left where it is now.
+    fn state(&self) -> &'static str {
+        if self.head.is_some() { "it does not boot now" } else { "it may still boot what was on it before" }
+    }
+
     fn interrupted(&self) -> Failure {
+        if self.head.is_none() {
+            return Failure::stopped(format!("as asked; nothing of the image is on {} yet", self.outcome.medium));
+        }
         Failure::stopped(format!(
             "as asked; {} holds a part of the image and does not boot; the same command writes it anew",
             self.outcome.medium
@@ -373,6 +428,13 @@ impl<'a> Passes<'a> {
             reading: None,
         }));
     }
+}
+
+/// True where zeros that are not the chunk's own could lie in it: all zero in a run, or up to one of its ends.
+fn is_blank(chunk: &[u8]) -> bool {
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let end = chunk.len().min(512);
+    chunk.chunks(BLANK).any(is_zero) || is_zero(&chunk[..end]) || is_zero(&chunk[chunk.len() - end..])
 }
 
 fn thread_failed(error: io::Error) -> Failure {

@@ -3,9 +3,13 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::event::SourceSummary;
 use crate::jobs::Failure;
@@ -63,7 +67,9 @@ impl Source {
                 )));
             }
         }
-        let file = File::open(path).map_err(failed)?;
+        // Opening a pipe waits for its other end, and signals would wait with it: the reader waits instead.
+        let flags = if kind.is_fifo() { libc::O_NONBLOCK } else { 0 };
+        let file = File::options().read(true).custom_flags(flags).open(path).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
         let stamp = meta.is_file().then(|| Stamp::of(&meta));
         let mut holes = Holes::default();
@@ -121,7 +127,11 @@ impl Source {
     /// Reads it from the beginning, as [`crate::pipeline::stream`] asks.
     pub(super) fn reader(&self) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
         let (file, end) = (Arc::clone(&self.file), self.bytes());
+        let mut is_pipe = self.path.is_some() && end.is_none();
         move |buffer, offset| {
+            if std::mem::take(&mut is_pipe) {
+                wait_for_writer(&file)?;
+            }
             let wanted = end.map_or(buffer.len() as u64, |end| end.saturating_sub(offset).min(buffer.len() as u64));
             let buffer = &mut buffer[..wanted as usize];
             let mut done = 0;
@@ -152,6 +162,17 @@ impl Source {
     pub(super) fn has_changed(&self) -> bool {
         self.stamp.is_some_and(|before| self.file.metadata().is_ok_and(|meta| Stamp::of(&meta) != before))
     }
+}
+
+/// Waits until somebody writes to a pipe that was opened without waiting for that.
+fn wait_for_writer(pipe: &File) -> io::Result<()> {
+    while let Err(error) = poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
+        if error != Errno::EINTR {
+            return Err(error.into());
+        }
+    }
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty()))?;
+    Ok(())
 }
 
 /// What packed files begin with (their formats' own documents), and how to unpack them.

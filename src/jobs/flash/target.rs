@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::event::MediumCard;
-use crate::image::signature::Signature;
-use crate::jobs::Failure;
-use crate::medium::{BlockDevice, Existing, RegularFile, Writable};
+use crate::jobs::{Failure, cards};
+use crate::medium::{BlockDevice, Existing, Medium, RegularFile, Writable};
 use crate::status::Status;
-use crate::sys::Space;
+use crate::sys::{Space, Sysfs, Topology};
 
 use super::disk::Disk;
+use super::judged::Judged;
 use super::source::Source;
 use super::{Given, Request, TargetOperand};
 
@@ -21,7 +21,7 @@ pub(super) enum Target<'a> {
     /// A regular file, there or not.
     File(PathBuf, Existing),
     /// A medium that the caller made.
-    Given(&'a Given),
+    Given(&'a Given, Judged),
 }
 
 /// A medium that is open for writing, and stays so until its last byte was read back.
@@ -37,7 +37,12 @@ impl<'a> Target<'a> {
     /// Finds what the operand names. Opens nothing.
     pub(super) fn find(operand: &'a TargetOperand, request: &Request, source: &Source) -> Result<Self, Failure> {
         let path = match operand {
-            TargetOperand::Given(given) => return Ok(Self::Given(given)),
+            TargetOperand::Given(given) => {
+                let topology = Topology::read(&Sysfs::default()).map_err(|error| Failure::failed(error.to_string()))?;
+                let open = |_: &Judged| Ok(Arc::clone(&given.medium) as Arc<dyn Medium>);
+                let judged = Judged::judge(&topology, &given.block, &[], (source, request), open)?;
+                return Ok(Self::Given(given, judged));
+            }
             TargetOperand::Path(path) => path,
         };
         let name = path.display();
@@ -66,7 +71,9 @@ impl<'a> Target<'a> {
     pub(super) fn card(&self) -> MediumCard {
         match self {
             Self::Disk(disk) => disk.card(),
-            Self::Given(given) => given.card.clone(),
+            Self::Given(given, judged) => {
+                MediumCard { contents: judged.lines.clone(), bus: "emulated".into(), ..cards::of(&given.block) }
+            }
             Self::File(path, existing) => MediumCard {
                 node: path.display().to_string(),
                 bytes: match existing {
@@ -80,43 +87,26 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// What is on it now.
-    pub(super) fn contents(&self) -> &[Signature] {
+    /// What the guard found, where it was asked.
+    pub(super) fn judged(&self) -> Option<&Judged> {
         match self {
-            Self::Disk(disk) => disk.contents(),
-            Self::Given(_) | Self::File(..) => &[],
+            Self::Disk(disk) => Some(&disk.judged),
+            Self::Given(_, judged) => Some(judged),
+            Self::File(..) => None,
         }
     }
 
     /// Why nobody may write it.
     pub(super) fn refuse(&self, source: &Source, request: &Request) -> Result<(), Failure> {
         match self {
-            Self::Disk(disk) => disk.refuse(request),
             Self::File(path, _) => has_room(path, source),
-            Self::Given(given) => {
-                let (name, size) = (&given.card.node, given.medium.geometry().bytes);
-                if source.is_file_at(&given.backing) {
-                    return Err(Failure::refused(format!("{name} is made of the image itself; take another file")));
-                }
-                if given.is_read_only {
-                    return Err(Failure::refused(format!("{name} is write-protected")));
-                }
-                if let Some(need) = source.bytes().filter(|need| need.next_multiple_of(given.card.sector.into()) > size) {
-                    return Err(Failure::refused(format!(
-                        "{name} is too small: the image has {need} bytes, and the stick {size}; take a larger stick"
-                    )));
-                }
-                Ok(())
-            }
+            Self::Disk(_) | Self::Given(..) => self.judged().map_or(Ok(()), |judged| judged.refuse(request)),
         }
     }
 
     /// Why it deserves a second look, if it does.
     pub(super) fn unusual(&self) -> Vec<String> {
-        match self {
-            Self::Disk(disk) => disk.unusual(),
-            Self::Given(_) | Self::File(..) => Vec::new(),
-        }
+        self.judged().map_or_else(Vec::new, Judged::unusual)
     }
 
     /// Opens it for writing: the disk that the card showed, and no other.
@@ -126,7 +116,7 @@ impl<'a> Target<'a> {
                 let device = Arc::new(disk.open()?);
                 Ok(Opened { medium: Arc::<BlockDevice>::clone(&device), disk: Some(device), made: None })
             }
-            Self::Given(given) => Ok(Opened { medium: Arc::clone(&given.medium), disk: None, made: None }),
+            Self::Given(given, _) => Ok(Opened { medium: Arc::clone(&given.medium), disk: None, made: None }),
             Self::File(path, existing) => {
                 let file = RegularFile::create(path, *existing).map_err(|error| {
                     let why = match error.kind() {

@@ -4,6 +4,7 @@ use super::closing::command;
 use super::folders::is_of_system;
 use super::{Candidate, Grade, Objection, Rule};
 use crate::image::signature::{self, Signature};
+use crate::medium::show_size;
 use crate::sys::mounts::Mount;
 use crate::sys::topology::{Block, Kind, Standing, Use};
 
@@ -237,7 +238,11 @@ fn no_medium(candidate: &Candidate<'_>) -> Option<Objection> {
 fn too_small(candidate: &Candidate<'_>) -> Option<Objection> {
     let block = candidate.block;
     let need = candidate.need.filter(|need| *need > block.size && block.size > 0)?;
-    let sentence = format!("the image has {need} bytes and {} only {}; take a larger one", block.node.display(), block.size);
+    let (image, disk) = match [need, block.size].map(show_size) {
+        [image, disk] if image == disk => (format!("{need} bytes"), block.size.to_string()),
+        [image, disk] => (image, disk),
+    };
+    let sentence = format!("{} is too small: the image has {image}, and it only {disk}; take a larger one", block.node.display());
     Some(never(format!("{}: {} bytes of {need}", block.name, block.size), sentence))
 }
 
@@ -282,9 +287,9 @@ fn large(candidate: &Candidate<'_>) -> Option<Objection> {
     let block = candidate.block;
     (block.size > LARGE).then(|| {
         let sentence = format!(
-            "{} is unusually large for a stick ({} GB); make sure that it is none of your backups",
+            "{} is unusually large for a stick ({}); make sure that it is none of your backups",
             block.node.display(),
-            block.size / 1_000_000_000
+            show_size(block.size)
         );
         Objection { grade: Grade::Unusual, seen: format!("{}: {} bytes", block.name, block.size), sentence }
     })

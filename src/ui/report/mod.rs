@@ -32,6 +32,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Source(source) => medium::source(source),
         Event::Medium(card) => medium::medium(card),
         Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) => return None,
+        Event::Guard(_) => return None,
         Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Result(_) => return None,
     })
 }
@@ -41,6 +42,9 @@ pub(super) fn detail(event: &Event) -> Vec<String> {
     match event {
         Event::Size(size) => size_lines(size),
         Event::Trouble(trouble) => vec![trouble_line(trouble)],
+        Event::Guard(finding) => {
+            vec![format!("guard   {}: {}", finding.rule, Escaped(&finding.looked_at))]
+        }
         Event::Notice(notice) if notice.is_detail => vec![Escaped(&notice.text).to_string()],
         Event::Disc(disc) => disc.tracks.iter().map(track_line).collect(),
         _ => Vec::new(),
