@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn every_byte_goes_through_once_and_in_order_and_is_digested() {
         for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 9 * CHUNK + 513] {
-            let image: Arc<Vec<u8>> = Arc::new((0..length).map(|i| (i * 31 >> 7) as u8).collect());
+            let image: Arc<Vec<u8>> = Arc::new((0..length).map(|i| ((i * 31) >> 7) as u8).collect());
             let digesting = Digesting::start([Algorithm::Sha256].into()).unwrap();
             let mut came = Vec::new();
             let through = stream(source(Arc::clone(&image)), &digesting, &Stop::never(), |chunk| {
