@@ -385,4 +385,6 @@ pub trait Observer {
     fn idle(&mut self) {}
     /// A person asked where it stands (SIGUSR1).
     fn standing(&mut self) {}
+    /// Returns when all events so far are shown: a question is about to be asked.
+    fn catch_up(&mut self) {}
 }

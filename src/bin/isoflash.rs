@@ -32,7 +32,12 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
     let operands = args.operands().map_err(|error| usage(&error))?;
     let target = match operands.medium {
         Some(medium) => target(medium)?,
-        None => TargetOperand::Path(targets::choose(&Sysfs::default(), &mut ask).map_err(failed)?.into()),
+        None => {
+            let chosen = targets::choose(&Sysfs::default(), &mut ask);
+            // A signal at the question: the program dies by it.
+            let stopped = |failure: Failure| if stop.requested().is_some() { Failure::stopped("as asked") } else { failure };
+            TargetOperand::Path(chosen.map_err(stopped).map_err(failed)?.into())
+        }
     };
     let request = args.request(operands.image, target).map_err(|error| usage(&error))?;
     Ok(flash::run(&request, &mut ask, screen, stop))

@@ -157,10 +157,16 @@ fn attempt(
         observer.event(&Event::Medium(card.clone()));
         return Ok(dry_run(&source, &target));
     }
-    if let Target::Disk(disk) = &target {
-        disk.permit_unmount(request, ask)?;
-    }
-    permit(request, &source, &target, &card, ask)?;
+    observer.catch_up();
+    let permitted = match &target {
+        Target::Disk(disk) => disk.permit_unmount(request, ask),
+        _ => Ok(()),
+    };
+    let permitted = permitted.and_then(|()| permit(request, &source, &target, &card, ask));
+    permitted.map_err(|failure| match stop.requested() {
+        Some(_) => Failure::stopped("as asked; nothing was written"),
+        None => failure,
+    })?;
     observer.event(&Event::Medium(card));
 
     target = match target {
