@@ -66,10 +66,21 @@ pub enum Broken<E> {
 /// `source` fills a buffer of [`CHUNK`] bytes from the byte given, and returns how many came: fewer only at the end. It runs on a thread of
 /// its own, which is left behind if it hangs when this function ends early.
 pub fn stream<E>(
+    source: impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static,
+    digesting: &Digesting,
+    stop: &Stop,
+    sink: impl FnMut(&Chunk) -> Result<(), E>,
+) -> Result<(), Broken<E>> {
+    stream_slow(source, digesting, stop, sink, || {})
+}
+
+/// The same, of a source that may take long for a chunk: `idle` is called while it is waited for.
+pub fn stream_slow<E>(
     mut source: impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static,
     digesting: &Digesting,
     stop: &Stop,
     mut sink: impl FnMut(&Chunk) -> Result<(), E>,
+    mut idle: impl FnMut(),
 ) -> Result<(), Broken<E>> {
     let (pool, free) = channel();
     for _ in 0..BUFFERS {
@@ -100,7 +111,7 @@ pub fn stream<E>(
         }
     };
     Builder::new().name("reader".into()).spawn(read).map_err(Broken::Thread)?;
-    while let Some(next) = next(&chunks, stop)? {
+    while let Some(next) = next(&chunks, stop, &mut idle)? {
         let chunk = next.map_err(|(at, error)| Broken::Source(at, error))?;
         digesting.take(&chunk);
         sink(&chunk).map_err(Broken::Sink)?;
@@ -112,14 +123,14 @@ pub fn stream<E>(
 type Read = Result<Arc<Chunk>, (u64, io::Error)>;
 
 /// Waits for the next chunk, but not past a signal.
-fn next<E>(chunks: &Receiver<Read>, stop: &Stop) -> Result<Option<Read>, Broken<E>> {
+fn next<E>(chunks: &Receiver<Read>, stop: &Stop, idle: &mut impl FnMut()) -> Result<Option<Read>, Broken<E>> {
     loop {
         if stop.requested().is_some() {
             return Err(Broken::Stopped);
         }
         match chunks.recv_timeout(LOOK_UP) {
             Ok(read) => return Ok(Some(read)),
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => idle(),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
         }
     }
