@@ -13,9 +13,10 @@ mod target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::event::{Event, FlashOutcome, JobResult, MediumCard, Observer, Outcome};
-use crate::image::signature;
+use crate::image::signature::{self, Kind};
 use crate::medium::{Writable, save};
 use crate::pipeline::{CHUNK, Digested};
 use crate::status::Status;
@@ -107,8 +108,9 @@ impl std::fmt::Debug for Given {
 pub fn run(request: &Request, ask: &mut Ask<'_>, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
     let stopping = "stopping after the present write (a second signal ends at once)";
     let mut outcome = FlashOutcome::default();
-    let start = std::time::Instant::now();
-    let ended = worker::work(stopping, observer, stop, |observer| attempt(request, ask, observer, stop, &mut outcome));
+    let mut start = Instant::now();
+    let ended =
+        worker::work(stopping, observer, stop, |observer| attempt(request, &mut start, ask, observer, stop, &mut outcome));
     let ended = ended.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
     let mut result = match ended {
         Ok(done) => JobResult { reasons: done.reasons, digests: named(done.digests), ..JobResult::new(Status::Done) },
@@ -130,8 +132,10 @@ fn named(digests: Digests) -> BTreeMap<String, String> {
     digests.into_iter().map(|(algorithm, hex)| (algorithm.name().to_string(), hex)).collect()
 }
 
+/// Until the person has answered, no time counts: `start` is set anew then.
 fn attempt(
     request: &Request,
+    start: &mut Instant,
     ask: &mut Ask<'_>,
     observer: &mut dyn Observer,
     stop: &Stop,
@@ -168,6 +172,7 @@ fn attempt(
         None => failure,
     })?;
     observer.event(&Event::Medium(card));
+    *start = Instant::now();
 
     target = match target {
         Target::Disk(disk) if disk.judged.is_mounted() => Target::Disk(Box::new(disk.unmount(&source, request, observer)?)),
@@ -214,7 +219,8 @@ fn write(
         match expected.compare(&written.digests) {
             Ok(what) => reasons.push(format!("the image matches the expected {what}")),
             Err(what) => {
-                let why = format!("it does not match its checksum: expected {what}");
+                let computed = expected.computed(&written.digests).unwrap_or_default();
+                let why = format!("it does not match its checksum: expected {what}, and it has {computed}");
                 return Err(corrupt(source, &why, passes.outcome));
             }
         }
@@ -234,11 +240,13 @@ fn write(
     let geometry = opened.medium.geometry();
     let end = outcome.bytes.next_multiple_of(geometry.sector.into());
     let old: Vec<String> = signature::beyond(target.judged().map_or(&[], |judged| &judged.contents), end)
+        // What systems look for at the end of a disk.
+        .filter(|found| matches!(found.kind, Kind::GptBackup | Kind::Md | Kind::Zfs))
         .map(|found| format!("{} at byte {}", cards::named(found), found.offset))
         .collect();
     if !old.is_empty() {
         reasons.push(format!(
-            "behind the image lies what was there before: {}; some systems act on it (`wipefs -n` shows it)",
+            "behind the image lies what was there before: {}; some systems act on it (`wipefs` shows and removes such signs)",
             old.join(", ")
         ));
     }
@@ -289,8 +297,7 @@ fn permit(request: &Request, source: &Source, target: &Target<'_>, card: &Medium
         Answer::Yes | Answer::Assumed => Ok(()),
         Answer::No | Answer::Choice(_) => Err(Failure::refused("not confirmed; nothing was written")),
         Answer::Nobody if matches!(question.wanted, Wanted::Word(_)) => Err(Failure::refused(format!(
-            "{} is unusual ({}), and a plain yes is not enough: name it by /dev/disk/by-id, or say --expect {}",
-            card.node,
+            "{}. --yes alone is not enough here: name it by /dev/disk/by-id/…, or add --expect {}",
             unusual.join("; "),
             expectable(card)
         ))),
@@ -363,14 +370,18 @@ fn after(request: &Request, opened: &Opened) -> Option<String> {
     }
 }
 
-/// What would be done.
+/// What would be done, and what is on the medium now.
 fn dry_run(source: &Source, target: &Target<'_>) -> Done {
     let card = target.card();
     let mounted = match target {
-        Target::Disk(disk) if disk.judged.is_mounted() => "unmount it and ",
+        Target::Disk(disk) if disk.judged.is_mounted() => "unmount it (asked on a terminal, in scripts with --unmount) and ",
         _ => "",
     };
     let mut reasons = vec![format!("would {mounted}write {} to {}; nothing was written", source.name(), card.node)];
-    reasons.extend(target.unusual());
+    reasons.extend(card.contents.iter().map(|line| format!("it holds {line}")));
+    let unusual = target.unusual();
+    if !unusual.is_empty() {
+        reasons.push(format!("--yes alone would not be enough: {}", unusual.join("; ")));
+    }
     Done { digests: Digests::new(), reasons }
 }

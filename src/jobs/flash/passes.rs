@@ -15,7 +15,7 @@ use crate::status::Status;
 use crate::sys::{Buffer, Stop};
 use crate::trust::Algorithm;
 
-use super::source::Source;
+use super::source::{Source, refuse_packed};
 
 /// What is withheld: MBR, GPT, and the volume descriptors that El Torito begins with.
 const HEAD: usize = 1 << 20;
@@ -101,6 +101,8 @@ impl<'a> Passes<'a> {
         if chunk.offset > 0 {
             return self.write(sectors, chunk.offset);
         }
+        // A file was looked at before; of a pipe this is the first that is seen.
+        refuse_packed(chunk.bytes(), self.source.name())?;
         let (head, rest) = sectors.split_at(sectors.len().min(HEAD));
         let mut withheld = Buffer::new(head.len());
         // Before anything else: from here on the old contents boot no more, and the new ones not yet.
@@ -332,9 +334,11 @@ impl<'a> Passes<'a> {
             Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) if self.is_file() => {
                 Failure::stopped(format!("writing {name}: {}; make room, and run the same command", error.cause))
             }
-            Some(libc::ENOSPC) if error.at >= self.medium.geometry().bytes => {
-                Failure::refused(format!("{name} is too small: it ends at byte {}, and the image goes on", error.at))
-            }
+            Some(libc::ENOSPC) if error.at >= self.medium.geometry().bytes => Failure::refused(format!(
+                "{name} is too small: it ends at byte {}, and the image goes on; what was on it is lost, and {}; take a larger one",
+                error.at,
+                self.state()
+            )),
             _ => Failure::failed(format!(
                 "writing {place} of {name}: {}; {}; take another stick, or another port",
                 error.cause,

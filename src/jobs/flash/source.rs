@@ -81,7 +81,10 @@ impl Source {
             if stamp.bytes == 0 {
                 return Err(Failure::refused(format!("{name} is empty: there is nothing to write; get the image anew")));
             }
-            refuse_packed(&file, &name)?;
+            let mut head = [0; 8];
+            if file.read_exact_at(&mut head, 0).is_ok() {
+                refuse_packed(&head, &name)?;
+            }
             holes = Holes::beside(path, stamp.bytes)?;
         }
         Ok(Self { name, path: Some(path.clone()), file: Arc::new(file), stamp, holes })
@@ -90,7 +93,7 @@ impl Source {
     fn stdin() -> Result<Self, Failure> {
         let stdin = io::stdin().as_fd().try_clone_to_owned();
         let file = File::from(stdin.map_err(|error| Failure::failed(format!("reading stdin: {error}")))?);
-        Ok(Self { name: "-".into(), path: None, file: Arc::new(file), stamp: None, holes: Holes::default() })
+        Ok(Self { name: "stdin".into(), path: None, file: Arc::new(file), stamp: None, holes: Holes::default() })
     }
 
     /// Its path; `None` for stdin.
@@ -187,15 +190,11 @@ const PACKED: [(&[u8], &str, &str); 8] = [
     (b"QFI\xfb", "QCOW2", "qemu-img convert -O raw"),
 ];
 
-/// A stick with a packed image on it boots nowhere.
-fn refuse_packed(file: &File, name: &str) -> Result<(), Failure> {
-    let mut head = [0; 8];
-    if file.read_exact_at(&mut head, 0).is_err() {
-        return Ok(());
-    }
+/// A stick with a packed image on it boots nowhere. `head` is what the image begins with.
+pub(super) fn refuse_packed(head: &[u8], name: &str) -> Result<(), Failure> {
     match PACKED.iter().find(|(magic, ..)| head.starts_with(magic)) {
         Some((_, kind, command)) => Err(Failure::refused(format!(
-            "{name} is packed ({kind}), and would be written as it is; unpack it first ({command}), or pipe it: … | isoflash - TARGET"
+            "{name} is packed ({kind}), and would be written as it is; unpack it first ({command}), or on the way: … | isoflash - MEDIUM"
         ))),
         None => Ok(()),
     }

@@ -99,7 +99,7 @@ impl<'a> Target<'a> {
     /// Why nobody may write it.
     pub(super) fn refuse(&self, source: &Source, request: &Request) -> Result<(), Failure> {
         match self {
-            Self::File(path, _) => has_room(path, source),
+            Self::File(path, _) => refuse_shown(path).and_then(|()| has_room(path, source)),
             Self::Disk(_) | Self::Given(..) => self.judged().map_or(Ok(()), |judged| judged.refuse(request)),
         }
     }
@@ -147,7 +147,34 @@ fn new_file<'a>(path: &Path) -> Result<Target<'a>, Failure> {
             "{name}: there is no such device; is the stick plugged in? `isoflash --list` shows those there are"
         )));
     }
+    let device = Path::new("/dev").join(path);
+    if path.components().count() == 1
+        && std::fs::metadata(&device).is_ok_and(|meta| std::os::unix::fs::FileTypeExt::is_block_device(&meta.file_type()))
+    {
+        return Err(Failure::refused(format!(
+            "{name} would be a new file; did you mean {}? (a file of that name: ./{name})",
+            device.display()
+        )));
+    }
     Ok(Target::File(path.to_path_buf(), Existing::Refuse))
+}
+
+/// A file that is shown as a disk is used by whoever uses that disk.
+fn refuse_shown(path: &Path) -> Result<(), Failure> {
+    let topology = Topology::read(&Sysfs::default()).map_err(|error| Failure::failed(error.to_string()))?;
+    let path = topology.canonical(path);
+    let shown = topology
+        .blocks()
+        .iter()
+        .find(|block| block.backing.as_deref().is_some_and(|backing| topology.is_same_file(backing, &path)));
+    match shown {
+        Some(block) => Err(Failure::refused(format!(
+            "{} is shown as the disk {}; detach it first (losetup -d {1}), or name the disk",
+            path.display(),
+            block.node.display()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Is there room for the image in the folder of this file?
