@@ -61,7 +61,8 @@ fn killed_at_any_moment() {
         let full = begin.elapsed();
         let mut dice = Dice(seed);
         let (mut kills, mut found) = (0, Vec::new());
-        while kills < wanted(12) {
+        // Where the first run was slow for a reason of its own, kills may all come too late: then some more.
+        while kills < wanted(12) || (kills < 100 && !found.contains(&Left::Dead)) {
             folder.write("s.img", &old);
             let mut child = folder.isoflash(&args).spawn().unwrap();
             // A little longer than it takes, for the moments of the head at the end.

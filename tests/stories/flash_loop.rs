@@ -190,6 +190,10 @@ fn a_device_that_is_made_of_the_image() {
             refused(&folder, &["-y", image, &device.node], &device.node, "itself");
         }
     }
+    // Its name is gone, the file is not.
+    let Some(device) = Loop::of(&folder, "hard.iso", &[]) else { return };
+    folder.remove(&["hard.iso"]);
+    refused(&folder, &["-y", "a.iso", &device.node], &device.node, "itself");
     assert!(folder.read("a.iso") == noise(1, 2 * MIB));
 }
 

@@ -122,6 +122,11 @@ impl Source {
         std::fs::metadata(path).is_ok_and(|meta| self.stamp.is_some_and(|stamp| Stamp::of(&meta).inode == stamp.inode))
     }
 
+    /// True when this is the file with this device and inode.
+    pub(super) fn is_inode(&self, inode: (u64, u64)) -> bool {
+        self.stamp.is_some_and(|stamp| stamp.inode == inode)
+    }
+
     /// For a person.
     pub(super) fn summary(&self) -> SourceSummary {
         SourceSummary { image: self.name.clone(), bytes: self.bytes(), holes: self.holes.bytes() }
