@@ -276,4 +276,11 @@ fn a_signal_ends_it_at_once_and_by_that_signal() {
         assert_ne!(result["identical"], true);
         assert!(ran.stderr.contains("read"), "USR1 says where it stands: {ran}");
     }
+    // Also while a pipe waits for its writer.
+    folder.shell("mkfifo pipe").must_be(0);
+    let child = folder.command(ISOVERIFY, &["pipe", "a.iso"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    wait(child, "pipe").must_die_by(2);
+    folder.shell(&format!("cat a.iso > pipe & {ISOVERIFY} pipe a.iso")).must_be(0);
 }

@@ -38,7 +38,8 @@ pub(super) struct Original {
     pub(super) bytes: Option<u64>,
     /// What its map does not call finished.
     pub(super) holes: Spans,
-    file: File,
+    /// `None` for a pipe with a name: opening one waits for its writer, which is the reader's business.
+    file: Option<File>,
 }
 
 /// An image on its way.
@@ -63,9 +64,8 @@ impl Original {
             return Err(Failure::usage(format!("{name} is a folder; name the image in it")));
         }
         let opening = |error: io::Error| Failure::failed(format!("opening {name}: {error}"));
-        // A pipe without a writer is waited for on the reader's thread.
-        let nonblock = if meta.is_file() { libc::O_NONBLOCK } else { 0 };
-        let file = File::options().read(true).custom_flags(nonblock).open(path).map_err(opening)?;
+        let open = || File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(opening);
+        let file = meta.is_file().then(open).transpose()?;
         let bytes = meta.is_file().then_some(meta.len());
         let mut original = Self { name: name.clone(), path: Some(path.to_owned()), meta, bytes, holes: Spans::default(), file };
         if let Some(bytes) = bytes {
@@ -83,7 +83,7 @@ impl Original {
         }
         let file = File::from(stdin.as_fd().try_clone_to_owned().map_err(reading)?);
         let meta = file.metadata().map_err(reading)?;
-        Ok(Self { name: "-".into(), path: None, meta, bytes: None, holes: Spans::default(), file })
+        Ok(Self { name: "-".into(), path: None, meta, bytes: None, holes: Spans::default(), file: Some(file) })
     }
 
     /// What a screen shows of it.
@@ -108,8 +108,14 @@ impl Original {
             let _ = pool.send(Vec::new());
         }
         let starting = |error: io::Error| Failure::failed(format!("reading {}: {error}", self.name));
-        let file = self.file.try_clone().map_err(starting)?;
-        Builder::new().name("image".into()).spawn(move || read_ahead(file, &tell, &send, &free)).map_err(starting)?;
+        let file = self.file.as_ref().map(File::try_clone).transpose().map_err(starting)?;
+        let path = self.path.clone().unwrap_or_default();
+        let read = move || match file.map_or_else(|| File::open(path), Ok) {
+            Ok(file) => read_ahead(file, &tell, &send, &free),
+            // Nobody listens any more when this fails.
+            Err(error) => drop(send.send(Err(error))),
+        };
+        Builder::new().name("image".into()).spawn(read).map_err(starting)?;
         Ok(Coming { lengths: Some(lengths), chunks, pool, came: 0 })
     }
 }
