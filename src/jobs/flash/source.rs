@@ -63,7 +63,7 @@ impl Source {
             () if kind.is_dir() => return Err(Failure::refused(format!("{name} is a folder, not an image"))),
             () => {
                 return Err(Failure::refused(format!(
-                    "{name} is a device, not an image; `discrip {name} image.iso` copies a disc into one"
+                    "{name} is a device, not an image: the image comes first, then the medium (`discrip` copies a disc into an image)"
                 )));
             }
         }
