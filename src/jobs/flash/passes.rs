@@ -106,17 +106,21 @@ impl<'a> Passes<'a> {
     pub(super) fn write_head(&mut self) -> Result<(), Failure> {
         let Some(head) = self.head.clone() else { return Ok(()) };
         self.is_head_written = true;
-        self.write(&head, 0)?;
-        self.settle()
+        let written = self.write(&head, 0).and_then(|()| self.settle());
+        written.map_err(|failure| self.withdraw_head(failure))
     }
 
-    /// Makes the head zero again, as well as it goes: the medium is not what it should be.
-    fn withdraw_head(&mut self) {
-        if let Some(head) = &self.head {
-            let _ = self
-                .medium
-                .write_at(&Buffer::new(head.len()), 0)
-                .and_then(|()| self.medium.settle().map_err(|cause| WriteError { at: 0, cause }));
+    /// Makes the head zero again after a failure: part of it, or all, may be on the medium, and nothing proves it.
+    fn withdraw_head(&self, failure: Failure) -> Failure {
+        let Some(head) = &self.head else { return failure };
+        let zeros = Buffer::new(head.len());
+        let zeroed = self.medium.write_at(&zeros, 0).map_err(|error| error.cause).and_then(|()| self.medium.settle());
+        match zeroed {
+            Ok(()) => failure,
+            Err(_) => Failure::new(
+                failure.status,
+                format!("{}; its first MiB could not be made zero again: it may boot after all", failure.reason),
+            ),
         }
     }
 
@@ -135,7 +139,9 @@ impl<'a> Passes<'a> {
         read.map_err(|broken| self.broken_back(broken))?;
         let back = digesting.finish().map_err(Failure::failed)?;
         self.outcome.unreadable = std::mem::take(&mut *unreadable.lock().unwrap_or_else(PoisonError::into_inner));
-        if back.chunks == written.chunks { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
+        // What can't be read counts as zeros in the digests, and the image may have zeros there: that proves nothing.
+        let is_same = back.chunks == written.chunks && self.outcome.unreadable.is_empty();
+        if is_same { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
     }
 
     /// Reads the medium's image, with the head from memory.
@@ -175,7 +181,7 @@ impl<'a> Passes<'a> {
             buffer.fill(0xa5);
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
             read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable)
-                .map_err(|error| self.reading_failed(&error, span.offset))?;
+                .map_err(|error| self.withdraw_head(self.reading_failed(&error, span.offset)))?;
             if let Some(digest) = back.get_mut(number) {
                 *digest = crate::trust::sha256(&buffer[..span.length as usize]);
             }
@@ -186,8 +192,7 @@ impl<'a> Passes<'a> {
         self.outcome.unreadable = unreadable;
         // While the disk is still readable: what is on it now is what is to be named.
         let failure = self.locate(written, &back);
-        self.withdraw_head();
-        Err(failure)
+        Err(self.withdraw_head(failure))
     }
 
     /// Names what differs, to the sector where the source can be read again, else by the chunk.
