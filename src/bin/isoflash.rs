@@ -32,7 +32,15 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
     let operands = args.operands().map_err(|error| usage(&error))?;
     let target = match operands.medium {
         Some(medium) => target(medium)?,
-        None => TargetOperand::Path(targets::choose(&Sysfs::default(), &mut ask).map_err(failed)?.into()),
+        None => {
+            let chosen = targets::choose(&Sysfs::default(), &mut ask);
+            // A question that a signal ended was not answered.
+            let chosen = chosen.map_err(|failure| match stop.requested() {
+                Some(_) => (Status::Stopped, "as asked; nothing was written".into()),
+                None => failed(failure),
+            });
+            TargetOperand::Path(chosen?.into())
+        }
     };
     let request = args.request(operands.image, target).map_err(|error| usage(&error))?;
     Ok(flash::run(&request, &mut ask, screen, stop))

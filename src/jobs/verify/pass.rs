@@ -99,9 +99,7 @@ impl Pass<'_> {
             Ok(())
         });
         let ended = match through {
-            Ok(()) => {
-                digesting.finish().map(|digested| passed.digests = digested.digests).map_err(Failure::failed)
-            }
+            Ok(()) => digesting.finish().map(|digested| passed.digests = digested.digests).map_err(Failure::failed),
             Err(Broken::Sink(error)) => Err(error),
             Err(Broken::Stopped) => Err(interrupted()),
             Err(Broken::Thread(error)) => Err(Failure::failed(format!("starting a thread: {error}"))),
