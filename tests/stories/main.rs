@@ -10,6 +10,7 @@ mod common;
 mod damaged_disc;
 mod drive_trouble;
 mod hostile;
+mod hostile_sticks;
 mod kills;
 mod kinds_of_disc;
 mod large_disc;
