@@ -209,3 +209,17 @@ fn a_loop_over_a_loop_is_refused_under_any_name_of_the_lower_one() {
     drop(upper);
     flash(&folder, &["-y", "a.iso", &lower.0]).must_be(0);
 }
+
+#[test]
+fn a_fake_stick_does_not_pass_because_the_image_is_empty_where_addresses_meet() {
+    // The first MiB falls upon the ninth, and nothing else shows: what wraps besides is zero on both sides.
+    for noisy in [&[0, 8][..], &[0]] {
+        let folder = Folder::new();
+        folder.write("a.iso", image(16, noisy));
+        let ran = flash(&folder, &["-y", "--json", "a.iso", "emulated:stick,size=32M,real=8M,wrap"]);
+        ran.must_be(4);
+        let result = result(&ran);
+        assert_eq!((&result["verified"], &result["differences"][0]["offset"]), (&Value::Bool(false), &(8 * MIB).into()), "{ran}");
+        assert!(folder.read("stick")[..MIB].iter().all(|byte| *byte == 0), "the first MiB is not zero again");
+    }
+}

@@ -1,5 +1,5 @@
-//! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, and comes
-//! last, when every other byte was read back: a stick that was left half-way boots nowhere.
+//! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, a mark
+//! while everything is read back, and comes last: a stick that was left half-way boots nowhere.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,6 +23,10 @@ const HEAD: usize = 1 << 20;
 /// Bytes that are written at once when a longer write failed, to find out where.
 const PIECE: usize = 64 << 10;
 
+/// A line of the mark, and the smallest sector.
+const MARK: usize = 64;
+const SECTOR: usize = 512;
+
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
@@ -36,6 +40,8 @@ pub(super) struct Passes<'a> {
     pub(super) start: Instant,
     /// What is withheld, with zeros up to a whole sector.
     head: Option<Arc<Buffer>>,
+    /// What lies in its place while everything else is read back.
+    mark: Option<Arc<Buffer>>,
     is_head_written: bool,
     /// The last progress told.
     told: Option<Instant>,
@@ -59,6 +65,7 @@ impl<'a> Passes<'a> {
             stop,
             start: Instant::now(),
             head: None,
+            mark: None,
             is_head_written: false,
             told: None,
             meter,
@@ -112,11 +119,10 @@ impl<'a> Passes<'a> {
 
     /// Makes the head zero again after a failure: part of it, or all, may be on the medium, and nothing proves it.
     fn withdraw_head(&self, failure: Failure) -> Failure {
-        let Some(head) = &self.head else { return failure };
-        let zeros = Buffer::new(head.len());
-        let zeroed = self.medium.write_at(&zeros, 0).map_err(|error| error.cause).and_then(|()| self.medium.settle());
-        match zeroed {
+        match self.zero_head() {
             Ok(()) => failure,
+            // That says already what it may be now.
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => failure,
             Err(_) => Failure::new(
                 failure.status,
                 format!("{}; its first MiB could not be made zero again: it may boot after all", failure.reason),
@@ -125,9 +131,33 @@ impl<'a> Passes<'a> {
     }
 
     /// Reads everything but the head back, and compares it with what was written. Digests are those of the medium, the head taken for
-    /// granted: [`Self::prove_head`] makes good on it.
+    /// granted: [`Self::prove_head`] makes good on it. When anything is wrong the first MiB becomes zero again.
     pub(super) fn prove_body(&mut self, written: &Digested, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
         self.phase(TransferPhase::Verify);
+        let proved = self.mark_head().and_then(|()| self.read_body_back(written, algorithms));
+        // The mark boots nowhere either: it does not matter much when it stays.
+        proved.inspect_err(|_| drop(self.zero_head()))
+    }
+
+    /// Writes a mark where the head will be, the last thing before everything is read back. A fake stick has one memory for several
+    /// addresses: wherever the head would fall upon other data, the mark already did, and is found there. Zeros would not be: images have
+    /// many.
+    fn mark_head(&mut self) -> Result<(), Failure> {
+        let Some(head) = &self.head else { return Ok(()) };
+        let mut mark = Buffer::new(head.len());
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        for (number, line) in mark.chunks_mut(MARK).enumerate() {
+            // Text alone: no signature of anything that boots or can be mounted.
+            let text = format!("isoflash has not verified this stick: {:016x} {number:08x}\n", now as u64);
+            line.copy_from_slice(&text.as_bytes()[..line.len()]);
+        }
+        let mark = Arc::new(mark);
+        self.mark = Some(Arc::clone(&mark));
+        self.write(&mark, 0)?;
+        self.settle()
+    }
+
+    fn read_body_back(&mut self, written: &Digested, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
         let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
         let (total, stop) = (self.outcome.bytes, self.stop.clone());
         let unreadable = Arc::new(Mutex::new(Spans::default()));
@@ -144,9 +174,10 @@ impl<'a> Passes<'a> {
         if is_same { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
     }
 
-    /// Reads the medium's image, with the head from memory.
+    /// Reads the medium's image, with the head from memory where its mark came.
     fn reader_back(&self, unreadable: Arc<Mutex<Spans>>) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
-        let (medium, head, end) = (Arc::clone(&self.medium), self.head.clone(), self.outcome.bytes);
+        let (medium, end) = (Arc::clone(&self.medium), self.outcome.bytes);
+        let head = self.head.clone().zip(self.mark.clone());
         let sector = medium.geometry().sector as usize;
         move |buffer, offset| {
             let length = end.saturating_sub(offset).min(buffer.len() as u64) as usize;
@@ -155,22 +186,23 @@ impl<'a> Passes<'a> {
             }
             // A read that says it succeeded and brings nothing must not find the last chunk here.
             buffer.fill(0xa5);
-            let skip = head.as_ref().filter(|_| offset == 0).map_or(0, |head| head.len());
-            let sectors = length.next_multiple_of(sector);
-            if sectors > skip {
-                let mut missing = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
-                read_around(&*medium, &mut buffer[skip..sectors], offset + skip as u64, &mut missing)?;
-            }
-            if let Some(head) = head.as_ref().filter(|_| offset == 0) {
-                buffer[..skip].copy_from_slice(head);
+            let mut missing = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+            read_around(&*medium, &mut buffer[..length.next_multiple_of(sector)], offset, &mut missing)?;
+            if let Some((head, mark)) = head.as_ref().filter(|_| offset == 0) {
+                take_for_head(buffer, mark, head);
             }
             Ok(length)
         }
     }
 
-    /// Reads the first and the last chunk once more, now that the head is there: it is what was withheld, and did not land on anything
-    /// else. Beyond its real size a fake stick puts data where other data is; whatever the head could have hit without being hit itself
-    /// lies in the last MiB.
+    fn zero_head(&self) -> io::Result<()> {
+        let Some(head) = &self.head else { return Ok(()) };
+        self.medium.write_at(&Buffer::new(head.len()), 0).map_err(|error| error.cause)?;
+        self.medium.settle()
+    }
+
+    /// Reads the first and the last chunk once more, now that the head is there. That it falls upon nothing else the mark has shown; this
+    /// shows that it is what was withheld.
     pub(super) fn prove_head(&mut self, written: &Digested) -> Result<(), Failure> {
         let last = written.chunks.len().saturating_sub(1);
         let mut back: Vec<String> = written.chunks.clone();
@@ -206,8 +238,10 @@ impl<'a> Passes<'a> {
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
             let mut unreadable = Spans::default();
             let is_read = read_around(&*self.medium, &mut theirs[..sectors], span.offset, &mut unreadable).is_ok();
-            if let Some(head) = self.head.as_ref().filter(|_| number == 0 && !self.is_head_written) {
-                theirs[..head.len()].copy_from_slice(head);
+            if let Some((head, mark)) =
+                self.head.as_ref().zip(self.mark.as_ref()).filter(|_| number == 0 && !self.is_head_written)
+            {
+                take_for_head(&mut theirs, mark, head);
             }
             let is_same_source = self.source.read_again(&mut ours, span.offset).is_some()
                 && written.chunks.get(number).is_some_and(|digest| *digest == crate::trust::sha256(&ours));
@@ -313,8 +347,9 @@ impl<'a> Passes<'a> {
     }
 
     fn gone(&self) -> Failure {
+        let state = if self.is_head_written { "it may boot now, and is not proved" } else { "it does not boot now" };
         Failure::stopped(format!(
-            "{} is gone: it was unplugged, or stopped answering; plug it in again (it does not boot now), and run the same command",
+            "{} is gone: it was unplugged, or stopped answering; plug it in again ({state}), and run the same command",
             self.outcome.medium
         ))
     }
@@ -377,6 +412,16 @@ impl<'a> Passes<'a> {
             elapsed: now.as_millis() as u64,
             reading: None,
         }));
+    }
+}
+
+/// Where the mark came back, the head is taken for granted, sector by sector.
+fn take_for_head(buffer: &mut [u8], mark: &[u8], head: &[u8]) {
+    let sectors = buffer.chunks_mut(SECTOR).zip(mark.chunks(SECTOR)).zip(head.chunks(SECTOR));
+    for ((came, mark), head) in sectors {
+        if let Some(came) = came.get_mut(..mark.len()).filter(|came| *came == mark) {
+            came.copy_from_slice(head);
+        }
     }
 }
 
