@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
 use crate::medium::Spans;
@@ -275,6 +275,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct FlashOutcome {
     /// The image; `None` for stdin.
+    #[serde(serialize_with = "shown")]
     pub image: Option<PathBuf>,
     /// The medium.
     pub medium: String,
@@ -294,6 +295,7 @@ pub struct FlashOutcome {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct VerifyOutcome {
     /// What it was compared with, if that was an image.
+    #[serde(serialize_with = "shown")]
     pub image: Option<PathBuf>,
     /// The medium.
     pub medium: String,
@@ -332,8 +334,10 @@ pub enum Against {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ImageOutcome {
     /// The image; `None` for stdout.
+    #[serde(serialize_with = "shown")]
     pub image: Option<PathBuf>,
     /// Its map.
+    #[serde(serialize_with = "shown")]
     pub map: Option<PathBuf>,
     /// Sectors of the image.
     pub sectors: u32,
@@ -387,4 +391,9 @@ pub trait Observer {
     fn standing(&mut self) {}
     /// Returns when all events so far are shown: a question is about to be asked.
     fn catch_up(&mut self) {}
+}
+
+/// A path as text. JSON has no other; what of a name is no UTF-8 becomes U+FFFD, as in every other event.
+fn shown<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(to)
 }

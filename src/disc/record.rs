@@ -83,4 +83,6 @@ pub struct SensedExtent {
 impl Record {
     /// Version that this program writes.
     pub const FORMAT: u32 = 1;
+    /// Bytes of a record's file that are read: one of a million runs has fewer.
+    pub const LONGEST: u64 = 1 << 30;
 }

@@ -4,11 +4,14 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::medium::{Span, Spans};
+use crate::medium::{Span, Spans, load};
 use crate::rescue::State;
 use crate::rescue::mapfile::Mapfile;
 
 use super::Failure;
+
+/// Bytes of a map: ten million lines.
+const LONGEST: u64 = 256 << 20;
 
 /// Bytes of an image that its map does not call finished.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,8 +32,8 @@ impl Holes {
                 path.display()
             ))
         };
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
+        let text = match load(&path, LONGEST) {
+            Ok(text) => String::from_utf8_lossy(&text).into_owned(),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(refused(format!("reading it failed: {error}"))),
         };

@@ -17,6 +17,6 @@ pub use contract::{Geometry, Medium, Writable, WriteError};
 pub use optical_disc::OpticalDisc;
 pub use output::{Output, OutputError, OutputKind};
 pub use regular_file::{Existing, RegularFile};
-pub use saved_file::{save, temporary};
+pub use saved_file::{load, save, temporary};
 pub use size::{SizeError, parse_size, show_size};
 pub use span::{Span, Spans};

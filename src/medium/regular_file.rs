@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
@@ -16,6 +17,8 @@ pub struct RegularFile {
     file: File,
     /// It is being written, and grows.
     grows: bool,
+    /// It holds what was there before: the first write empties it.
+    is_old: AtomicBool,
 }
 
 /// What becomes of what is there.
@@ -23,7 +26,7 @@ pub struct RegularFile {
 pub enum Existing {
     /// Nothing may be there.
     Refuse,
-    /// It is cut to nothing.
+    /// It is cut to nothing by the first write.
     Replace,
 }
 
@@ -38,10 +41,11 @@ impl RegularFile {
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
         }
-        Ok(Self { file, grows: false })
+        Ok(Self { file, grows: false, is_old: AtomicBool::new(false) })
     }
 
-    /// Opens a file for writing, and locks it. An existing one is emptied only once the lock is held.
+    /// Opens a file for writing, and locks it. An existing one is emptied by the first write: until then
+    /// there may be nothing to replace it with.
     ///
     /// # Errors
     /// Those of open(2) and flock(2): `WouldBlock` when another program works on it, `InvalidInput` for what is no regular file.
@@ -61,8 +65,7 @@ impl RegularFile {
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
             other => other?,
         }
-        file.set_len(0)?;
-        Ok(Self { file, grows: true })
+        Ok(Self { file, grows: true, is_old: AtomicBool::new(existing == Existing::Replace) })
     }
 
     /// Gives up what this machine has in memory of the file, so that the next read comes from the disk where the file system lets it.
@@ -85,6 +88,9 @@ impl Medium for RegularFile {
 
 impl Writable for RegularFile {
     fn write_some(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
+        if self.is_old.swap(false, Ordering::Relaxed) {
+            self.file.set_len(0)?;
+        }
         self.file.write_at(buffer, offset)
     }
 

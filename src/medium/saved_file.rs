@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Replaces `path` by what `write` writes: temporary file beside it, flush to disk, rename, flush of the folder. A symbolic link is
@@ -21,6 +22,20 @@ pub fn save(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<
     fs::rename(&temporary, &path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
+}
+
+/// Reads a file whole, of `most` bytes at most.
+///
+/// # Errors
+/// Those of reading; `InvalidInput` for what is no regular file (a pipe may never end), `FileTooLarge`.
+pub fn load(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
 /// Where a file is written before it is renamed to `path`: hidden, and named so that nobody else's file is meant. One name only, so

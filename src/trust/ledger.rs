@@ -32,6 +32,8 @@ pub enum LedgerError {
 }
 
 impl Ledger {
+    /// Bytes of a ledger's file: that of an image of 16 TB has fewer.
+    pub const LONGEST: u64 = 256 << 20;
     /// Version that this program writes.
     pub const FORMAT: u32 = 1;
 

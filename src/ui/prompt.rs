@@ -54,6 +54,11 @@ fn ask_terminal(question: &Question, stop: &Stop) -> std::io::Result<Answer> {
         if ready.is_ok_and(|ready| ready > 0) {
             let mut answer = [0; 256];
             let length = terminal.read(&mut answer)?;
+            if length == answer.len() {
+                // Nobody types that much. The rest is not for the shell that comes after.
+                tcflush(&terminal, FlushArg::TCIFLUSH)?;
+                return Ok(Answer::No);
+            }
             return Ok(understand(&String::from_utf8_lossy(&answer[..length]), &question.wanted));
         }
     }

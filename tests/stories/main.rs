@@ -15,6 +15,7 @@ mod flash_kills;
 mod flash_loop;
 mod flash_prompts;
 mod hostile;
+mod hostile_sticks;
 mod kills;
 mod kinds_of_disc;
 mod large_disc;

@@ -13,7 +13,8 @@ const TYPED: usize = 4;
 pub(super) fn question(card: &MediumCard, source: &Source, unusual: &[String]) -> Question {
     let size = |bytes: u64| format!("{} ({bytes} bytes)", show_size(bytes));
     let mut lines = vec![String::new(), "  Everything on this medium will be lost:".into()];
-    let mut row = |name: &str, text: String| lines.push(format!("    {name:8}{text}"));
+    // A name that holds the end of a line must not write a line of its own.
+    let mut row = |name: &str, text: String| lines.push(format!("    {name:8}{}", text.replace('\n', "\\n")));
     row("where", format!("{} ({})", card.node, card.bus));
     row("model", card.model.clone().unwrap_or_else(|| "not told".into()));
     row("serial", card.serial.clone().unwrap_or_else(|| "not told".into()));

@@ -33,7 +33,7 @@ impl Judged {
     ) -> Result<Self, Failure> {
         let need = source.bytes().map(|bytes| bytes.next_multiple_of(block.sector.max(1).into()));
         let judge =
-            |contents: &[Signature]| guard::judge(&Candidate { topology, block, image: source.path(), need, contents, writers });
+            |contents: &[Signature]| guard::judge(&Candidate { topology, block, image: source.place(), need, contents, writers });
         let mut judged = Self { findings: judge(&[]), contents: Vec::new(), lines: Vec::new() };
         if judged.refuse(request).is_ok() {
             (judged.contents, judged.lines) = cards::contents(&*open(&judged)?);

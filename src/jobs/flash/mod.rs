@@ -11,14 +11,15 @@ mod source;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Event, FlashOutcome, JobResult, MediumCard, Observer, Outcome};
 use crate::image::signature::{self, Kind};
-use crate::medium::{Writable, save};
-use crate::pipeline::{CHUNK, Digested};
+use crate::medium::{Writable, load, save};
+use crate::pipeline::CHUNK;
 use crate::status::Status;
 use crate::sys::topology::Block;
 use crate::sys::{Inhibit, Stop};
@@ -106,7 +107,7 @@ impl std::fmt::Debug for Given {
 
 /// Writes the image. The result tells how it ended, whatever happened.
 pub fn run(request: &Request, ask: &mut Ask<'_>, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
-    let stopping = "stopping after the present write (a second signal ends at once)";
+    let stopping = "stopping after what is under way (a second signal ends at once)";
     let mut outcome = FlashOutcome::default();
     let mut start = Instant::now();
     let ended =
@@ -145,7 +146,6 @@ fn attempt(
     outcome.image = source.path().map(Path::to_path_buf);
     outcome.bytes = source.bytes().unwrap_or(0);
     observer.event(&Event::Source(source.summary()));
-    check_ledger(request)?;
     let expected = request.expectation.as_ref().map(|expectation| expectation.of(&source.file_name())).transpose();
     let expected = expected.map_err(|error| Failure::usage(format!("the checksum list: {error}")))?;
 
@@ -155,6 +155,7 @@ fn attempt(
         judged.tell(observer);
     }
     target.refuse(&source, request)?;
+    check_ledger(request, &source, &target)?;
     let card = target.card();
     check_identity(&request.identity, &card)?;
     if request.dry_run {
@@ -167,10 +168,7 @@ fn attempt(
         _ => Ok(()),
     };
     let permitted = permitted.and_then(|()| permit(request, &source, &target, &card, ask));
-    permitted.map_err(|failure| match stop.requested() {
-        Some(_) => Failure::stopped("as asked; nothing was written"),
-        None => failure,
-    })?;
+    permitted.map_err(|failure| heeding(stop, failure))?;
     observer.event(&Event::Medium(card));
     *start = Instant::now();
 
@@ -184,12 +182,13 @@ fn attempt(
         // What is half written is of no use, and would stand in the way of the next try.
         let _ = std::fs::remove_file(made);
     }
-    let (digests, mut reasons) = written?;
+    let (digests, mut reasons, ledger) = written?;
+    keep_ledger(request, &ledger)?;
     reasons.extend(after(request, &opened));
     Ok(Done { digests, reasons })
 }
 
-/// Writes and proves. Returns the digests, and what a person should know besides.
+/// Writes and proves. Returns the digests, what a person should know besides, and the ledger.
 #[allow(clippy::too_many_arguments)] // each is another thing of the story
 fn write(
     request: &Request,
@@ -200,7 +199,7 @@ fn write(
     observer: &mut dyn Observer,
     stop: &Stop,
     outcome: &mut FlashOutcome,
-) -> Result<(Digests, Vec<String>), Failure> {
+) -> Result<(Digests, Vec<String>, Ledger), Failure> {
     let inhibit = Inhibit::sleep("isoflash", "writing an image");
     if let Err(why) = &inhibit {
         observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
@@ -236,7 +235,8 @@ fn write(
         same_disk(target, opened)?;
     }
     outcome.verified = proved.is_some();
-    keep_ledger(request, &written, outcome.bytes)?;
+    let sha256 = written.digests.get(&Algorithm::Sha256).cloned().unwrap_or_default();
+    let ledger = Ledger::new(outcome.bytes, CHUNK as u32, sha256, written.chunks.clone());
     let geometry = opened.medium.geometry();
     let end = outcome.bytes.next_multiple_of(geometry.sector.into());
     let old: Vec<String> = signature::beyond(target.judged().map_or(&[], |judged| &judged.contents), end)
@@ -255,7 +255,7 @@ fn write(
     }
     let mut digests = proved.unwrap_or(written).digests;
     digests.retain(|algorithm, _| request.digests.contains(algorithm));
-    Ok((digests, reasons))
+    Ok((digests, reasons, ledger))
 }
 
 /// The image is not what it should be: the medium keeps its first MiB zero.
@@ -332,26 +332,52 @@ fn check_identity(identity: &Identity, card: &MediumCard) -> Result<(), Failure>
     Ok(())
 }
 
-/// A ledger replaces a ledger, and nothing else.
-fn check_ledger(request: &Request) -> Result<(), Failure> {
+/// A ledger replaces a ledger, and nothing else; and it can be saved, which is not to be learnt after everything was written.
+fn check_ledger(request: &Request, source: &Source, target: &Target<'_>) -> Result<(), Failure> {
     let Some(path) = &request.ledger else { return Ok(()) };
-    let is_ledger = match std::fs::read(path) {
-        Ok(text) => Ledger::parse(&text).is_ok(),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound && path.symlink_metadata().is_err(),
-    };
-    if is_ledger {
-        Ok(())
-    } else {
-        Err(Failure::refused(format!("{} exists, and is no ledger; choose another name", path.display())))
+    let name = path.display();
+    let is_medium = target.file().is_some_and(|file| is_one_file(path, file));
+    if is_medium || source.is_file_at(path) {
+        let what = if is_medium { "medium" } else { "image" };
+        return Err(Failure::refused(format!("{name} is to be the ledger, and is the {what}; choose another name")));
+    }
+    match load(path, Ledger::LONGEST) {
+        Ok(text) if Ledger::parse(&text).is_ok() => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.symlink_metadata().is_err() => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            match std::fs::metadata(folder) {
+                Ok(meta) if meta.is_dir() => Ok(()),
+                Ok(_) => Err(Failure::failed(format!("{name} can't be saved: {} is no folder", folder.display()))),
+                Err(error) => Err(Failure::failed(format!("looking for the folder of {name}: {error}; make it first"))),
+            }
+        }
+        _ => Err(Failure::refused(format!("{name} exists, and is no ledger; choose another name"))),
     }
 }
 
-fn keep_ledger(request: &Request, written: &Digested, bytes: u64) -> Result<(), Failure> {
+/// The same file by any name, or the same name of a file that is not there yet.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    let place = |path: &Path| {
+        let path = std::path::absolute(path).ok()?;
+        Some((path.parent()?.canonicalize().ok()?, path.file_name()?.to_owned()))
+    };
+    match (id(one), id(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => place(one).is_some_and(|one| place(other) == Some(one)),
+        _ => false,
+    }
+}
+
+fn keep_ledger(request: &Request, ledger: &Ledger) -> Result<(), Failure> {
     let Some(path) = &request.ledger else { return Ok(()) };
-    let sha256 = written.digests.get(&Algorithm::Sha256).cloned().unwrap_or_default();
-    let ledger = Ledger::new(bytes, CHUNK as u32, sha256, written.chunks.clone());
     save(path, |out| std::io::Write::write_all(out, ledger.to_json().as_bytes()))
         .map_err(|error| Failure::failed(format!("the medium is good, but saving {} failed: {error}", path.display())))
+}
+
+/// A question that a signal ended was not answered.
+fn heeding(stop: &Stop, failure: Failure) -> Failure {
+    if stop.requested().is_some() { Failure::stopped("as asked; nothing was written") } else { failure }
 }
 
 /// When all is proved: show the kernel the new partitions, and eject if that was asked for. What fails here is a warning.

@@ -118,8 +118,8 @@ impl<'a> Passes<'a> {
     pub(super) fn write_head(&mut self) -> Result<(), Failure> {
         let Some(head) = self.head.clone() else { return Ok(()) };
         self.is_head_written = true;
-        self.write(&head, 0)?;
-        self.settle()
+        let written = self.write(&head, 0).and_then(|()| self.settle());
+        written.map_err(|failure| self.withdraw_head(failure))
     }
 
     /// Writes zeros over the head once more, after the body. A fake stick that puts them where other data is shows it in the next pass.
@@ -129,9 +129,17 @@ impl<'a> Passes<'a> {
         self.settle()
     }
 
-    /// Makes the head zero again, as well as it goes: the medium is not what it should be.
-    fn withdraw_head(&mut self) {
-        let _ = self.blank_head();
+    /// Makes the head zero again after a failure: part of it, or all, may be on the medium, and nothing proves it.
+    fn withdraw_head(&mut self, failure: Failure) -> Failure {
+        match self.blank_head() {
+            Ok(()) => failure,
+            // That says already what it may be now.
+            Err(error) if error.status == Status::Stopped => failure,
+            Err(_) => Failure::new(
+                failure.status,
+                format!("{}; its first MiB could not be made zero again: it may boot after all", failure.reason),
+            ),
+        }
     }
 
     /// Reads everything but the head back, and compares it with what was written. Digests are those of the medium, the head taken for
@@ -155,7 +163,9 @@ impl<'a> Passes<'a> {
         let back = digesting.finish().map_err(Failure::failed)?;
         self.blank = blank;
         self.outcome.unreadable = std::mem::take(&mut *unreadable.lock().unwrap_or_else(PoisonError::into_inner));
-        if back.chunks == written.chunks { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
+        // What can't be read counts as zeros in the digests, and the image may have zeros there: that proves nothing.
+        let is_same = back.chunks == written.chunks && self.outcome.unreadable.is_empty();
+        if is_same { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
     }
 
     /// Reads the medium's image, with the head from memory.
@@ -193,14 +203,17 @@ impl<'a> Passes<'a> {
         let mut buffer = Buffer::new(CHUNK);
         for number in numbers {
             if self.stop.requested().is_some() {
-                self.withdraw_head();
-                return Err(self.interrupted());
+                let interrupted = self.interrupted();
+                return Err(self.withdraw_head(interrupted));
             }
             let span = self.chunk(number);
             buffer.fill(0xa5);
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
-            read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable)
-                .map_err(|error| self.reading_failed(&error, span.offset))?;
+            let read = read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable);
+            if let Err(error) = read {
+                let failure = self.reading_failed(&error, span.offset);
+                return Err(self.withdraw_head(failure));
+            }
             if let Some(digest) = back.get_mut(number) {
                 *digest = crate::trust::sha256(&buffer[..span.length as usize]);
             }
@@ -211,8 +224,7 @@ impl<'a> Passes<'a> {
         self.outcome.unreadable = unreadable;
         // While the disk is still readable: what is on it now is what is to be named.
         let failure = self.locate(written, &back);
-        self.withdraw_head();
-        Err(failure)
+        Err(self.withdraw_head(failure))
     }
 
     /// Names what differs, to the sector where the source can be read again, else by the chunk.
@@ -392,7 +404,11 @@ impl<'a> Passes<'a> {
 
     /// What a medium is good for that was left where it is now.
     fn state(&self) -> &'static str {
-        if self.head.is_some() { "it does not boot now" } else { "it may still boot what was on it before" }
+        match (&self.head, self.is_head_written) {
+            (None, _) => "it may still boot what was on it before",
+            (Some(_), false) => "it does not boot now",
+            (Some(_), true) => "it may boot now, and is not proved",
+        }
     }
 
     fn interrupted(&self) -> Failure {

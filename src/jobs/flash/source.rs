@@ -28,6 +28,8 @@ pub enum ImageOperand {
 pub(super) struct Source {
     name: String,
     path: Option<PathBuf>,
+    /// Where it lies, as far as that is known: stdin may be a file, too.
+    place: Option<PathBuf>,
     file: Arc<File>,
     /// `None` for a stream: it ends when it ends.
     stamp: Option<Stamp>,
@@ -87,18 +89,25 @@ impl Source {
             }
             holes = Holes::beside(path, stamp.bytes)?;
         }
-        Ok(Self { name, path: Some(path.clone()), file: Arc::new(file), stamp, holes })
+        Ok(Self { name, path: Some(path.clone()), place: Some(path.clone()), file: Arc::new(file), stamp, holes })
     }
 
     fn stdin() -> Result<Self, Failure> {
         let stdin = io::stdin().as_fd().try_clone_to_owned();
         let file = File::from(stdin.map_err(|error| Failure::failed(format!("reading stdin: {error}")))?);
-        Ok(Self { name: "stdin".into(), path: None, file: Arc::new(file), stamp: None, holes: Holes::default() })
+        let is_placed = file.metadata().is_ok_and(|meta| meta.is_file() || meta.file_type().is_block_device());
+        let place = if is_placed { std::fs::read_link("/proc/self/fd/0").ok() } else { None };
+        Ok(Self { name: "stdin".into(), path: None, place, file: Arc::new(file), stamp: None, holes: Holes::default() })
     }
 
     /// Its path; `None` for stdin.
     pub(super) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// The file or the disk that it comes from, also by way of stdin; `None` for a pipe.
+    pub(super) fn place(&self) -> Option<&Path> {
+        self.place.as_deref()
     }
 
     /// Its name without folders, as a list of checksums has it.
@@ -119,7 +128,8 @@ impl Source {
 
     /// True when this is the same file, by whatever name.
     pub(super) fn is_file_at(&self, path: &Path) -> bool {
-        std::fs::metadata(path).is_ok_and(|meta| self.stamp.is_some_and(|stamp| Stamp::of(&meta).inode == stamp.inode))
+        let (Ok(ours), Ok(theirs)) = (self.file.metadata(), std::fs::metadata(path)) else { return false };
+        ours.is_file() && (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino())
     }
 
     /// True when this is the file with this device and inode.

@@ -56,7 +56,10 @@ impl<'a> Target<'a> {
                 Ok(Self::Disk(Box::new(Disk::examine(path, source, request)?)))
             }
             _ if source.is_file_at(path) => Err(Failure::refused(format!("{name} is the image itself"))),
-            kind if kind.is_file() && request.overwrite_file => Ok(Self::File(path.clone(), Existing::Replace)),
+            kind if kind.is_file() && request.overwrite_file => {
+                refuse_shown(path)?;
+                Ok(Self::File(path.clone(), Existing::Replace))
+            }
             kind if kind.is_file() => Err(Failure::refused(format!(
                 "the file {name} exists; choose another name, or say --overwrite-file to replace it"
             ))),
@@ -87,6 +90,15 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// The regular file that it is, or is made of.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Disk(_) => None,
+            Self::File(path, _) => Some(path),
+            Self::Given(given, _) => given.block.backing.as_deref(),
+        }
+    }
+
     /// What the guard found, where it was asked.
     pub(super) fn judged(&self) -> Option<&Judged> {
         match self {
@@ -99,7 +111,7 @@ impl<'a> Target<'a> {
     /// Why nobody may write it.
     pub(super) fn refuse(&self, source: &Source, request: &Request) -> Result<(), Failure> {
         match self {
-            Self::File(path, _) => refuse_shown(path).and_then(|()| has_room(path, source)),
+            Self::File(path, _) => has_room(path, source),
             Self::Disk(_) | Self::Given(..) => self.judged().map_or(Ok(()), |judged| judged.refuse(request)),
         }
     }
@@ -134,6 +146,22 @@ impl<'a> Target<'a> {
     }
 }
 
+/// A file that is shown as a disk is that disk to whoever uses it.
+fn refuse_shown(path: &Path) -> Result<(), Failure> {
+    // Without /sys there are no loop devices to be seen; a file is none of a machine's disks.
+    let Ok(topology) = Topology::read(&Sysfs::default()) else { return Ok(()) };
+    let place = topology.canonical(path);
+    let shows = |backing: &PathBuf| topology.is_same_file(backing, &place);
+    match topology.blocks().iter().find(|block| block.backing.as_ref().is_some_and(shows)) {
+        Some(block) => Err(Failure::refused(format!(
+            "{} is in use: {node} is made of it; close that first (losetup -d {node}), or name {node}",
+            path.display(),
+            node = block.node.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// A name that nothing has: a new file, but never one among the device nodes.
 fn new_file<'a>(path: &Path) -> Result<Target<'a>, Failure> {
     let name = path.display();
@@ -141,7 +169,9 @@ fn new_file<'a>(path: &Path) -> Result<Target<'a>, Failure> {
         return Err(Failure::failed(format!("{name} is a link that leads nowhere; is the stick plugged in?")));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = folder.canonicalize().map_err(|error| Failure::failed(format!("looking for the folder of {name}: {error}")))?;
+    // /dev/disk/by-id itself comes and goes with the disks.
+    let found = folder.canonicalize().or_else(|error| if folder.starts_with("/dev") { Ok(folder.into()) } else { Err(error) });
+    let folder = found.map_err(|error| Failure::failed(format!("looking for the folder of {name}: {error}")))?;
     if folder.starts_with("/dev") && !folder.starts_with("/dev/shm") {
         return Err(Failure::failed(format!(
             "{name}: there is no such device; is the stick plugged in? `isoflash --list` shows those there are"
@@ -157,24 +187,6 @@ fn new_file<'a>(path: &Path) -> Result<Target<'a>, Failure> {
         )));
     }
     Ok(Target::File(path.to_path_buf(), Existing::Refuse))
-}
-
-/// A file that is shown as a disk is used by whoever uses that disk.
-fn refuse_shown(path: &Path) -> Result<(), Failure> {
-    let topology = Topology::read(&Sysfs::default()).map_err(|error| Failure::failed(error.to_string()))?;
-    let path = topology.canonical(path);
-    let shown = topology
-        .blocks()
-        .iter()
-        .find(|block| block.backing.as_deref().is_some_and(|backing| topology.is_same_file(backing, &path)));
-    match shown {
-        Some(block) => Err(Failure::refused(format!(
-            "{} is shown as the disk {}; detach it first (losetup -d {1}), or name the disk",
-            path.display(),
-            block.node.display()
-        ))),
-        None => Ok(()),
-    }
 }
 
 /// Is there room for the image in the folder of this file?

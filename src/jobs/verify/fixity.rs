@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::disc::Record;
 use crate::event::{Checked, Event, JobResult, Observer, TransferPhase};
 use crate::jobs::worker;
+use crate::medium::load;
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Expectation, Expected};
@@ -139,7 +140,7 @@ fn recorded(image: &Path) -> Result<Recorded, Failure> {
     let path = beside(image, ".json");
     let shown = path.display();
     let failed = |why: String| Err(Failure::failed(why));
-    let text = match std::fs::read(&path) {
+    let text = match load(&path, Record::LONGEST) {
         Ok(text) => text,
         Err(error) => return failed(format!("reading {shown}, its record: {error}")),
     };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::disc::Record;
 use crate::event::SourceSummary;
 use crate::jobs::holes::Holes;
-use crate::medium::{Span, Spans};
+use crate::medium::{Span, Spans, load};
 use crate::mmc::Extent;
 use crate::pipeline::CHUNK;
 use crate::sys::Stop;
@@ -93,7 +93,7 @@ impl Original {
 
     /// Sectors that the record beside it says are no data: zero in the image, whatever a drive sends.
     pub(super) fn zeros(&self) -> Vec<Extent> {
-        let text = self.path.as_ref().and_then(|path| std::fs::read(beside(path, ".json")).ok());
+        let text = self.path.as_ref().and_then(|path| load(&beside(path, ".json"), Record::LONGEST).ok());
         let record = text.and_then(|text| serde_json::from_slice::<Record>(&text).ok());
         record.map(|record| record.regions.iter().map(|region| region.extent).collect()).unwrap_or_default()
     }

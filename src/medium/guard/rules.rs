@@ -96,7 +96,7 @@ fn kind(candidate: &Candidate<'_>) -> Option<Objection> {
 /// A loop device would be a way around every rule for the disk that it is made of.
 fn loop_over_device(candidate: &Candidate<'_>) -> Option<Objection> {
     let backing = candidate.block.backing.as_deref()?;
-    let below = candidate.topology.at_node(backing)?;
+    let below = candidate.topology.device_at(backing)?;
     let sentence = format!("{} is made of the disk {1}; name {1} itself", candidate.block.node.display(), below.node.display());
     Some(never(format!("{}: made of {}", candidate.block.name, backing.display()), sentence))
 }
@@ -204,7 +204,10 @@ fn apart_from_system(uses: &[Use]) -> Vec<&Use> {
 /// Other loop devices that are made of the same file, and used.
 fn twins<'a>(candidate: &Candidate<'a>) -> impl Iterator<Item = &'a Block> {
     let Candidate { topology, block, .. } = *candidate;
-    let is_twin = move |other: &&Block| block.backing.is_some() && other.backing == block.backing && other.number != block.number;
+    let backing = block.backing.as_deref();
+    let shows_it =
+        move |other: &Block| backing.zip(other.backing.as_deref()).is_some_and(|(this, that)| topology.is_same_file(this, that));
+    let is_twin = move |other: &&Block| other.number != block.number && shows_it(other);
     topology.blocks().iter().filter(is_twin).filter(move |twin| !topology.standing_on(twin.number).is_empty())
 }
 

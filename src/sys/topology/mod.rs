@@ -116,15 +116,19 @@ impl Topology {
         None
     }
 
+    /// The same for a node in any folder, as mknod makes them. This looks at the file.
+    pub fn device_at(&self, path: &Path) -> Option<&Block> {
+        self.at_node(path).or_else(|| {
+            let file = fs::metadata(self.in_tree(path)).ok()?;
+            file.file_type().is_block_device().then(|| self.find(DeviceNumber::from(file.rdev())))?
+        })
+    }
+
     /// The devices that a file's file system lies on, with all that they lie on in turn, down to whole disks. A node counts as the
     /// device itself. None for what lies in memory, or on another machine.
     pub fn holding(&self, path: &Path) -> Vec<DeviceNumber> {
         let path = self.canonical(path);
-        let node = self.at_node(&path).or_else(|| {
-            let file = fs::metadata(self.in_tree(&path)).ok()?;
-            file.file_type().is_block_device().then(|| self.find(DeviceNumber::from(file.rdev())))?
-        });
-        match node {
+        match self.device_at(&path) {
             Some(block) => self.beneath(block.number),
             None => self.beneath_file(&path),
         }

@@ -1,5 +1,7 @@
 //! Options that say which digest is expected.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -35,7 +37,7 @@ impl Checksum {
                 if let Some((algorithm, hex)) = named.filter(|_| !Path::new(given).exists()) {
                     return digest(algorithm, hex);
                 }
-                let text = std::fs::read(given).map_err(|error| {
+                let text = read_list(Path::new(given)).map_err(|error| {
                     UsageError(format!("--checksum {given}: not ALGO:HEX, and reading it as a list failed: {error}"))
                 })?;
                 let text = String::from_utf8_lossy(&text).into_owned();
@@ -45,4 +47,14 @@ impl Checksum {
             }
         }
     }
+}
+
+/// Bytes of a list: those of large archives have a few million.
+const LONGEST: u64 = 64 << 20;
+
+/// A list may come from a pipe, as a shell's `<(…)` makes them; what has no end is none.
+fn read_list(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(LONGEST + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LONGEST { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(text) }
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use clap::Parser;
 
 use crate::jobs::verify::{Known, Reference, Request, has_record};
-use crate::medium::parse_size;
+use crate::medium::{load, parse_size};
 use crate::mmc::SECTOR;
 use crate::trust::{Algorithm, Expectation, Ledger};
 
@@ -120,7 +120,7 @@ impl Args {
     fn ledger(&self) -> Result<Reference, UsageError> {
         let path = self.ledger.as_deref().unwrap_or(Path::new(""));
         let wrong = |why: String| UsageError(format!("--ledger {}: {why}", path.display()));
-        let text = std::fs::read(path).map_err(|error| wrong(format!("reading it: {error}")))?;
+        let text = load(path, Ledger::LONGEST).map_err(|error| wrong(format!("reading it: {error}")))?;
         Ledger::parse(&text).map(Reference::Ledger).map_err(|error| wrong(error.to_string()))
     }
 }
