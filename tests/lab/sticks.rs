@@ -72,6 +72,11 @@ write() {
 }
 usb_storage() { write 0; }
 uas() { write 1; }
+ejected() { # what comes of it is a warning at most
+    ends 0 isoflash --yes --eject /share/image.iso "$(stick 0)"
+    said verified
+    said eject
+}
 sectors_of_4096_bytes() { write 2; }
 found_wrong() { # one bit, far behind
     printf '\377' | dd of=/share/usb bs=1 seek=9000001 conv=notrunc status=none
@@ -79,7 +84,7 @@ found_wrong() { # one bit, far behind
     no_success
     dd if=/share/image.iso of=/share/usb bs=1 count=1 skip=9000001 seek=9000001 conv=notrunc status=none
 }
-chapter usb_storage; chapter uas; chapter sectors_of_4096_bytes; chapter found_wrong
+chapter usb_storage; chapter uas; chapter sectors_of_4096_bytes; chapter found_wrong; chapter ejected
 "#,
     )?;
     let before = noise(77, SIZE)?;

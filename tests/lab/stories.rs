@@ -33,6 +33,7 @@ fn healthy() -> Result<String, Box<dyn Error>> {
 copy() { # NODE IMAGE
     ends 0 discrip "$1" "$2"
     ends 0 cmp "$2" /share/disc.iso
+    ends 0 isoverify "$2" "$1"
 }
 virtio_scsi() {
     copy /dev/sr0 scsi.iso
@@ -101,12 +102,20 @@ copy() { # NODE IMAGE SENSE
 medium_error() { copy /dev/sr0 medium.iso "Unrecovered read error"; }
 aborted_command() { copy /dev/sr1 aborted.iso "I/O process terminated"; }
 out_of_range() { copy /dev/sr2 range.iso "Logical block address out of range"; } # as if the disc ended there
+compared() { # the same disc by a drive that can't read all of it, and another disc
+    ends 3 isoverify /share/disc.iso /dev/sr0
+    said 'bytes 2048000 to 2052095'
+    ends 3 isoverify medium.iso /dev/sr3 # what was never read of it is not compared
+    printf '\377\376' | dd of=medium.iso bs=1 seek=3000000 conv=notrunc status=none
+    ends 4 isoverify medium.iso /dev/sr3
+    dd if=/share/disc.iso of=medium.iso bs=1 skip=3000000 seek=3000000 count=2 conv=notrunc status=none
+}
 usb_medium_error() { copy /dev/sr4 usb.iso "Unrecovered read error"; }
 another_drive() { # on another bus, it reads what the first could not
     ends 0 discrip --retries 1 /dev/sr3 medium.iso
     ends 0 cmp medium.iso /share/disc.iso
 }
-chapter medium_error; chapter aborted_command; chapter out_of_range; chapter usb_medium_error; chapter another_drive
+chapter medium_error; chapter aborted_command; chapter out_of_range; chapter usb_medium_error; chapter compared; chapter another_drive
 "#,
     )
 }
