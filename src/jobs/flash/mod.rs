@@ -138,7 +138,7 @@ fn attempt(
     stop: &Stop,
     outcome: &mut FlashOutcome,
 ) -> Result<Done, Failure> {
-    let source = Source::open(&request.image)?;
+    let source = Source::open(&request.image, stop)?;
     outcome.image = source.path().map(Path::to_path_buf);
     outcome.bytes = source.bytes().unwrap_or(0);
     observer.event(&Event::Source(source.summary()));

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::event::SourceSummary;
-use crate::jobs::Failure;
 use crate::jobs::holes::Holes;
+use crate::jobs::{Failure, pipe};
+use crate::sys::Stop;
 
 /// The image as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Stamp {
 
 impl Source {
     /// Opens the image. A file is locked against programs that would change it meanwhile.
-    pub(super) fn open(operand: &ImageOperand) -> Result<Self, Failure> {
+    pub(super) fn open(operand: &ImageOperand, stop: &Stop) -> Result<Self, Failure> {
         let path = match operand {
             ImageOperand::Stdin => return Self::stdin(),
             ImageOperand::Path(path) => path,
@@ -65,7 +66,7 @@ impl Source {
                 )));
             }
         }
-        let file = File::open(path).map_err(failed)?;
+        let file = if kind.is_fifo() { pipe::open(path, stop)? } else { File::open(path).map_err(failed)? };
         let meta = file.metadata().map_err(failed)?;
         let stamp = meta.is_file().then(|| Stamp::of(&meta));
         let mut holes = Holes::default();

@@ -75,7 +75,7 @@ pub fn run(request: &Request, attached: Attached, observer: &mut dyn Observer, s
 
 fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, stop: &Stop) -> Result<JobResult, Failure> {
     let original = match &request.reference {
-        Reference::Image(path) => Some(Original::open(path)?),
+        Reference::Image(path) => Some(Original::open(path, stop)?),
         Reference::Stdin => Some(Original::stdin()?),
         Reference::Ledger(_) | Reference::None => None,
     };

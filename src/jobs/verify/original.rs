@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::disc::Record;
 use crate::event::SourceSummary;
 use crate::jobs::holes::Holes;
+use crate::jobs::pipe;
 use crate::medium::{Span, Spans, load};
 use crate::mmc::Extent;
 use crate::pipeline::CHUNK;
@@ -53,7 +54,7 @@ pub(super) struct Coming {
 
 impl Original {
     /// Opens an image file. A map beside it is read.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, stop: &Stop) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let meta = look_at(path)?;
         if meta.file_type().is_block_device() || meta.file_type().is_char_device() {
@@ -63,9 +64,10 @@ impl Original {
             return Err(Failure::usage(format!("{name} is a folder; name the image in it")));
         }
         let opening = |error: io::Error| Failure::failed(format!("opening {name}: {error}"));
-        // A pipe without a writer is waited for on the reader's thread.
-        let nonblock = if meta.is_file() { libc::O_NONBLOCK } else { 0 };
-        let file = File::options().read(true).custom_flags(nonblock).open(path).map_err(opening)?;
+        let file = match meta.file_type().is_fifo() {
+            true => pipe::open(path, stop)?,
+            false => File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(opening)?,
+        };
         let bytes = meta.is_file().then_some(meta.len());
         let mut original = Self { name: name.clone(), path: Some(path.to_owned()), meta, bytes, holes: Spans::default(), file };
         if let Some(bytes) = bytes {
