@@ -389,6 +389,8 @@ pub trait Observer {
     fn idle(&mut self) {}
     /// A person asked where it stands (SIGUSR1).
     fn standing(&mut self) {}
+    /// Returns when all events so far are shown: a question is about to be asked.
+    fn catch_up(&mut self) {}
 }
 
 /// A path as text. JSON has no other; what of a name is no UTF-8 becomes U+FFFD, as in every other event.

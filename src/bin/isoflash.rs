@@ -34,12 +34,9 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
         Some(medium) => target(medium)?,
         None => {
             let chosen = targets::choose(&Sysfs::default(), &mut ask);
-            // A question that a signal ended was not answered.
-            let chosen = chosen.map_err(|failure| match stop.requested() {
-                Some(_) => (Status::Stopped, "as asked; nothing was written".into()),
-                None => failed(failure),
-            });
-            TargetOperand::Path(chosen?.into())
+            // A signal at the question: the program dies by it.
+            let stopped = |failure: Failure| if stop.requested().is_some() { Failure::stopped("as asked") } else { failure };
+            TargetOperand::Path(chosen.map_err(stopped).map_err(failed)?.into())
         }
     };
     let request = args.request(operands.image, target).map_err(|error| usage(&error))?;
@@ -72,5 +69,5 @@ fn target(named: OsString) -> Result<TargetOperand, NoJob> {
         whole: None,
         backing: std::path::absolute(stick.backing()).ok(),
     };
-    Ok(TargetOperand::Given(Given { medium: Arc::new(stick), block }))
+    Ok(TargetOperand::Given(Box::new(Given { medium: Arc::new(stick), block })))
 }

@@ -64,9 +64,6 @@ pub fn contents(device: &dyn Medium) -> (Vec<Signature>, Vec<String>) {
         signatures.extend(held.into_iter().map(|found| Signature { offset: partition.start + found.offset, ..found }));
     }
     lines.extend(whole);
-    if lines.is_empty() {
-        lines.push("nothing that is known".into());
-    }
     (signatures, lines)
 }
 

@@ -6,7 +6,6 @@ mod failure;
 pub mod flash;
 pub mod holes;
 mod meter;
-mod pipe;
 mod question;
 pub mod rip;
 pub mod targets;

@@ -60,10 +60,12 @@ fn listed(topology: &Topology, block: &Block) -> ListedTarget {
         |contents: &[_]| guard::judge(&Candidate { topology, block, image: None, need: None, contents, writers: &writers });
     let mut card = cards::of(block);
     let findings = judge(&[]);
-    if findings.iter().any(|finding| finding.grade != Grade::Unusual) {
+    if !may_be_written(&findings) {
         return verdict(card, &findings);
     }
-    match BlockDevice::open(&block.node, block.number, Claim::ExclusiveToRead) {
+    let is_mounted = findings.iter().any(|finding| finding.grade == Grade::Mounted);
+    let claim = if is_mounted { Claim::Shared } else { Claim::ExclusiveToRead };
+    match BlockDevice::open(&block.node, block.number, claim) {
         Ok(device) => {
             let (signatures, lines) = cards::contents(&device);
             card.contents = lines;
@@ -78,6 +80,11 @@ fn listed(topology: &Topology, block: &Block) -> ListedTarget {
 }
 
 fn verdict(card: MediumCard, findings: &[Finding]) -> ListedTarget {
-    let allowed = findings.iter().all(|finding| finding.grade == Grade::Unusual);
+    let allowed = may_be_written(findings);
     ListedTarget { card, allowed, reasons: findings.iter().map(|finding| finding.sentence.clone()).collect() }
+}
+
+/// Perhaps only once it is unmounted: isoflash asks.
+fn may_be_written(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| matches!(finding.grade, Grade::Unusual | Grade::Mounted))
 }

@@ -39,21 +39,36 @@ pub fn work<T: Send>(
 }
 
 /// Sends what happens to the thread that shows it.
-struct Teller(Sender<Event>);
+struct Teller(Sender<Told>);
+
+/// What the thread that shows is told.
+enum Told {
+    Event(Box<Event>),
+    /// All that came before is to be shown; then the other end is dropped.
+    CatchUp(#[allow(dead_code)] Sender<()>), // its end is the message
+}
 
 impl Observer for Teller {
     fn event(&mut self, event: &Event) {
         // Nobody listens only when the program is ending.
-        let _ = self.0.send(event.clone());
+        let _ = self.0.send(Told::Event(Box::new(event.clone())));
+    }
+
+    fn catch_up(&mut self) {
+        let (end, shown) = channel();
+        if self.0.send(Told::CatchUp(end)).is_ok() {
+            let _ = shown.recv();
+        }
     }
 }
 
 /// Shows what happens until the job is done.
-fn watch(heard: &Receiver<Event>, stopping: &str, observer: &mut dyn Observer, stop: &Stop) {
+fn watch(heard: &Receiver<Told>, stopping: &str, observer: &mut dyn Observer, stop: &Stop) {
     let mut told = false;
     loop {
         match heard.recv_timeout(LOOK_UP) {
-            Ok(event) => observer.event(&event),
+            Ok(Told::Event(event)) => observer.event(&event),
+            Ok(Told::CatchUp(_)) => {}
             Err(RecvTimeoutError::Timeout) => observer.idle(),
             Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -51,10 +51,11 @@ impl Spans {
     /// The parts of the runs that lie in this one.
     pub fn within(&self, span: Span) -> impl Iterator<Item = Span> + '_ {
         let from = self.0.partition_point(|run| run.end() <= span.offset);
-        self.0[from..].iter().take_while(move |run| run.offset < span.end()).map(move |run| {
+        let cut = move |run: &Span| {
             let offset = run.offset.max(span.offset);
-            Span { offset, length: run.end().min(span.end()) - offset }
-        })
+            Span { offset, length: run.end().min(span.end()).saturating_sub(offset) }
+        };
+        self.0[from..].iter().map(cut).take_while(|part| part.length > 0)
     }
 
     /// The parts of this run that lie in none of them.

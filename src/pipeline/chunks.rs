@@ -66,10 +66,21 @@ pub enum Broken<E> {
 /// `source` fills a buffer of [`CHUNK`] bytes from the byte given, and returns how many came: fewer only at the end. It runs on a thread of
 /// its own, which is left behind if it hangs when this function ends early.
 pub fn stream<E>(
+    source: impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static,
+    digesting: &Digesting,
+    stop: &Stop,
+    sink: impl FnMut(&Chunk) -> Result<(), E>,
+) -> Result<(), Broken<E>> {
+    stream_slow(source, digesting, stop, sink, || {})
+}
+
+/// The same, of a source that may take long for a chunk: `idle` is called while it is waited for.
+pub fn stream_slow<E>(
     mut source: impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static,
     digesting: &Digesting,
     stop: &Stop,
     mut sink: impl FnMut(&Chunk) -> Result<(), E>,
+    mut idle: impl FnMut(),
 ) -> Result<(), Broken<E>> {
     let (pool, free) = channel();
     for _ in 0..BUFFERS {
@@ -100,7 +111,7 @@ pub fn stream<E>(
         }
     };
     Builder::new().name("reader".into()).spawn(read).map_err(Broken::Thread)?;
-    while let Some(next) = next(&chunks, stop)? {
+    while let Some(next) = next(&chunks, stop, &mut idle)? {
         let chunk = next.map_err(|(at, error)| Broken::Source(at, error))?;
         digesting.take(&chunk);
         sink(&chunk).map_err(Broken::Sink)?;
@@ -112,14 +123,14 @@ pub fn stream<E>(
 type Read = Result<Arc<Chunk>, (u64, io::Error)>;
 
 /// Waits for the next chunk, but not past a signal.
-fn next<E>(chunks: &Receiver<Read>, stop: &Stop) -> Result<Option<Read>, Broken<E>> {
+fn next<E>(chunks: &Receiver<Read>, stop: &Stop, idle: &mut impl FnMut()) -> Result<Option<Read>, Broken<E>> {
     loop {
         if stop.requested().is_some() {
             return Err(Broken::Stopped);
         }
         match chunks.recv_timeout(LOOK_UP) {
             Ok(read) => return Ok(Some(read)),
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => idle(),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
         }
     }
@@ -149,7 +160,7 @@ mod tests {
     #[test]
     fn every_byte_goes_through_once_and_in_order_and_is_digested() {
         for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 9 * CHUNK + 513] {
-            let image: Arc<Vec<u8>> = Arc::new((0..length).map(|i| (i * 31 >> 7) as u8).collect());
+            let image: Arc<Vec<u8>> = Arc::new((0..length).map(|i| ((i * 31) >> 7) as u8).collect());
             let digesting = Digesting::start([Algorithm::Sha256].into()).unwrap();
             let mut came = Vec::new();
             let through = stream(source(Arc::clone(&image)), &digesting, &Stop::never(), |chunk| {

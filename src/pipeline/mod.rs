@@ -9,7 +9,7 @@ mod digesting;
 mod hasher;
 mod stages;
 
-pub use chunks::{Broken, CHUNK, Chunk, stream};
+pub use chunks::{Broken, CHUNK, Chunk, stream, stream_slow};
 pub use digesting::{Digested, Digesting};
 pub use hasher::Hashed;
 pub use stages::{Ended, Failure, Pipeline};

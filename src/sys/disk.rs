@@ -39,6 +39,23 @@ mod ioctl {
         reread_partitions,
         nix::request_code_none!(0x12, 95)
     );
+    nix::ioctl_read_bad!(
+        /// LOOP_GET_STATUS64 (include/uapi/linux/loop.h): a `struct loop_info64`.
+        loop_status,
+        0x4c05,
+        [u64; super::LOOP_INFO]
+    );
+}
+
+/// `struct loop_info64` in words of 64 bits: 232 bytes. The first two are the file's device and inode.
+const LOOP_INFO: usize = 29;
+
+/// The file that a loop device is made of, by device and inode, whatever has become of its name. Only loop devices may be asked.
+pub fn loop_file(device: &File) -> Option<(u64, u64)> {
+    let mut info = [0; LOOP_INFO];
+    // SAFETY: the kernel writes a struct loop_info64, which is as long as `info` and needs no other alignment.
+    unsafe { ioctl::loop_status(device.as_raw_fd(), &raw mut info) }.ok()?;
+    Some((info[0], info[1]))
 }
 
 /// Bytes of the device; 0 once it is gone.

@@ -71,6 +71,12 @@ impl Expected {
         self.0.iter().map(|entry| entry.algorithm)
     }
 
+    /// What was computed with the algorithm that decides, for a person: `sha256 ba78…`.
+    pub fn computed(&self, digests: &Digests) -> Option<String> {
+        let (algorithm, hex) = digests.get_key_value(&self.algorithms().max()?)?;
+        Some(format!("{algorithm} {hex}"))
+    }
+
     /// Compares. `Ok` holds what matched, for a person; `Err` what was expected. The strongest algorithm decides: where the
     /// list has lines of several, a match of a weaker one is none.
     pub fn compare(&self, digests: &Digests) -> Result<String, String> {

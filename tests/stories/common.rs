@@ -204,6 +204,21 @@ impl Folder {
         (events, result)
     }
 
+    /// isoverify from beginning to end, which must be with this status.
+    pub fn verify(&self, status: i32, args: &[&str]) -> Ran {
+        let ran = finish(self.command(ISOVERIFY, args), args);
+        ran.must_be(status);
+        ran
+    }
+
+    /// isoverify with --json: the result, its status checked.
+    pub fn verify_json(&self, status: i32, args: &[&str]) -> Value {
+        let ran = self.verify(status, &[args, &["--json"]].concat());
+        let result = ran.events().pop().unwrap_or_else(|| panic!("no result: {ran}"));
+        assert_eq!((&result["event"], result["status"].as_i64()), (&Value::from("result"), Some(status.into())), "{ran}");
+        result
+    }
+
     /// A witness: another program that must agree. `None`, and a line that says so, where it is not installed.
     pub fn witness(&self, program: &str, args: &[&str]) -> Option<Ran> {
         let ran = installed(program).then(|| finish(self.command(program, args), args))?;
@@ -253,6 +268,9 @@ impl Folder {
 
 /// The program under test.
 pub const DISCRIP: &str = env!("CARGO_BIN_EXE_discrip");
+
+/// The program that compares.
+pub const ISOVERIFY: &str = env!("CARGO_BIN_EXE_isoverify");
 
 /// Starts a command, and waits for its end.
 pub fn finish(mut command: Command, args: &[&str]) -> Ran {

@@ -1,4 +1,4 @@
-//! Stories of users, told with the real program on emulated drives: one file a story.
+//! Stories of users, told with the real programs on emulated drives and sticks: one file a story.
 //!
 //! What the stories hold the program to is docs/formats.md. Witnesses are other people's tools (cmp, sha256sum, ddrescuelog,
 //! ddrescue, isoinfo, xorriso) and the file that the disc was made of; a story whose tool is missing says so and ends.
@@ -9,6 +9,11 @@ mod checksums;
 mod common;
 mod damaged_disc;
 mod drive_trouble;
+mod flash_emulated;
+mod flash_file;
+mod flash_kills;
+mod flash_loop;
+mod flash_prompts;
 mod hostile;
 mod hostile_sticks;
 mod kills;
@@ -18,5 +23,10 @@ mod outputs;
 mod record_and_replay;
 mod resume;
 mod size;
+mod sticks;
 mod streams;
+mod verify_again;
+mod verify_archives;
+mod verify_digests;
+mod verify_media;
 mod whole_disc;

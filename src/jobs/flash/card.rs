@@ -22,6 +22,10 @@ pub(super) fn question(card: &MediumCard, source: &Source, unusual: &[String]) -
     for (number, line) in card.contents.iter().enumerate() {
         row(if number == 0 { "holds" } else { "" }, line.clone());
     }
+    // Nobody looked into a regular file.
+    if card.contents.is_empty() && card.sector > 1 {
+        row("holds", "nothing that is known".into());
+    }
     row("gets", format!("{}, {}", source.name(), source.bytes().map_or_else(|| "length unknown".into(), size)));
     if source.holes.bytes() > 0 {
         row("", format!("with holes: {} of it were never read", size(source.holes.bytes())));

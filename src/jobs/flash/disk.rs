@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::event::{Event, MediumCard, Observer};
 use crate::jobs::{Answer, Ask, Failure, Question, cards};
 use crate::medium::{BlockDevice, Claim, DiskError};
-use crate::sys::topology::{Block, Standing};
+use crate::sys::topology::{Block, Kind, Standing};
 use crate::sys::{DeviceNumber, Sysfs, Topology, holders, unmount, users_of, writers};
 
 use super::Request;
@@ -44,7 +44,12 @@ impl Disk {
         let points = points.collect();
         let judged = Judged::judge(&topology, &block, &writers, (source, request), |judged| {
             let claim = if judged.is_mounted() { Claim::Shared } else { Claim::ExclusiveToRead };
-            Ok(Arc::new(open(node, &block, claim)?))
+            let device = open(node, &block, claim)?;
+            // The guard knows the file of a loop device by its names; this one may have been deleted.
+            if block.kind == Kind::Loop && device.loop_file().is_some_and(|file| source.is_inode(file)) {
+                return Err(Failure::refused(format!("{name} shows the image {} itself; take another device", source.name())));
+            }
+            Ok(Arc::new(device))
         })?;
         Ok(Self { given: node.into(), block, judged, points })
     }

@@ -55,8 +55,8 @@ impl Judged {
 
     /// Why it deserves a second look.
     pub(super) fn unusual(&self) -> Vec<String> {
-        let grades = [Grade::Unusual, Grade::Fixed];
-        self.findings.iter().filter(|finding| grades.contains(&finding.grade)).map(|finding| finding.sentence.clone()).collect()
+        let unusual = self.findings.iter().filter(|finding| finding.grade == Grade::Unusual);
+        unusual.map(|finding| finding.sentence.clone()).collect()
     }
 
     /// True while file systems of it are mounted.

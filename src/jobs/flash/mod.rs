@@ -14,9 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::event::{Event, FlashOutcome, JobResult, MediumCard, Observer, Outcome};
-use crate::image::signature;
+use crate::image::signature::{self, Kind};
 use crate::medium::{Writable, load, save};
 use crate::pipeline::CHUNK;
 use crate::status::Status;
@@ -87,7 +88,7 @@ pub enum TargetOperand {
     /// A node, a link to one, or a file.
     Path(PathBuf),
     /// A medium that the caller made.
-    Given(Given),
+    Given(Box<Given>),
 }
 
 /// A medium that the caller made.
@@ -108,8 +109,9 @@ impl std::fmt::Debug for Given {
 pub fn run(request: &Request, ask: &mut Ask<'_>, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
     let stopping = "stopping after what is under way (a second signal ends at once)";
     let mut outcome = FlashOutcome::default();
-    let start = std::time::Instant::now();
-    let ended = worker::work(stopping, observer, stop, |observer| attempt(request, ask, observer, stop, &mut outcome));
+    let mut start = Instant::now();
+    let ended =
+        worker::work(stopping, observer, stop, |observer| attempt(request, &mut start, ask, observer, stop, &mut outcome));
     let ended = ended.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
     let mut result = match ended {
         Ok(done) => JobResult { reasons: done.reasons, digests: named(done.digests), ..JobResult::new(Status::Done) },
@@ -131,14 +133,16 @@ fn named(digests: Digests) -> BTreeMap<String, String> {
     digests.into_iter().map(|(algorithm, hex)| (algorithm.name().to_string(), hex)).collect()
 }
 
+/// Until the person has answered, no time counts: `start` is set anew then.
 fn attempt(
     request: &Request,
+    start: &mut Instant,
     ask: &mut Ask<'_>,
     observer: &mut dyn Observer,
     stop: &Stop,
     outcome: &mut FlashOutcome,
 ) -> Result<Done, Failure> {
-    let source = Source::open(&request.image, stop)?;
+    let source = Source::open(&request.image)?;
     outcome.image = source.path().map(Path::to_path_buf);
     outcome.bytes = source.bytes().unwrap_or(0);
     observer.event(&Event::Source(source.summary()));
@@ -158,12 +162,15 @@ fn attempt(
         observer.event(&Event::Medium(card.clone()));
         return Ok(dry_run(&source, &target));
     }
-    let asked = match &target {
+    observer.catch_up();
+    let permitted = match &target {
         Target::Disk(disk) => disk.permit_unmount(request, ask),
         _ => Ok(()),
     };
-    asked.and_then(|()| permit(request, &source, &target, &card, ask)).map_err(|failure| heeding(stop, failure))?;
+    let permitted = permitted.and_then(|()| permit(request, &source, &target, &card, ask));
+    permitted.map_err(|failure| heeding(stop, failure))?;
     observer.event(&Event::Medium(card));
+    *start = Instant::now();
 
     target = match target {
         Target::Disk(disk) if disk.judged.is_mounted() => Target::Disk(Box::new(disk.unmount(&source, request, observer)?)),
@@ -211,7 +218,8 @@ fn write(
         match expected.compare(&written.digests) {
             Ok(what) => reasons.push(format!("the image matches the expected {what}")),
             Err(what) => {
-                let why = format!("it does not match its checksum: expected {what}");
+                let computed = expected.computed(&written.digests).unwrap_or_default();
+                let why = format!("it does not match its checksum: expected {what}, and it has {computed}");
                 return Err(corrupt(source, &why, passes.outcome));
             }
         }
@@ -232,13 +240,18 @@ fn write(
     let geometry = opened.medium.geometry();
     let end = outcome.bytes.next_multiple_of(geometry.sector.into());
     let old: Vec<String> = signature::beyond(target.judged().map_or(&[], |judged| &judged.contents), end)
+        // What systems look for at the end of a disk.
+        .filter(|found| matches!(found.kind, Kind::GptBackup | Kind::Md | Kind::Zfs))
         .map(|found| format!("{} at byte {}", cards::named(found), found.offset))
         .collect();
     if !old.is_empty() {
         reasons.push(format!(
-            "behind the image lies what was there before: {}; some systems act on it (`wipefs -n` shows it)",
+            "behind the image lies what was there before: {}; some systems act on it (`wipefs` shows and removes such signs)",
             old.join(", ")
         ));
+    }
+    if let (Target::File(path, _), Proof::ReadBack) = (target, request.proof) {
+        reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
     }
     let mut digests = proved.unwrap_or(written).digests;
     digests.retain(|algorithm, _| request.digests.contains(algorithm));
@@ -284,8 +297,7 @@ fn permit(request: &Request, source: &Source, target: &Target<'_>, card: &Medium
         Answer::Yes | Answer::Assumed => Ok(()),
         Answer::No | Answer::Choice(_) => Err(Failure::refused("not confirmed; nothing was written")),
         Answer::Nobody if matches!(question.wanted, Wanted::Word(_)) => Err(Failure::refused(format!(
-            "{} is unusual ({}), and a plain yes is not enough: name it by /dev/disk/by-id, or say --expect {}",
-            card.node,
+            "{}. --yes alone is not enough here: name it by /dev/disk/by-id/…, or add --expect {}",
             unusual.join("; "),
             expectable(card)
         ))),
@@ -384,14 +396,18 @@ fn after(request: &Request, opened: &Opened) -> Option<String> {
     }
 }
 
-/// What would be done.
+/// What would be done, and what is on the medium now.
 fn dry_run(source: &Source, target: &Target<'_>) -> Done {
     let card = target.card();
     let mounted = match target {
-        Target::Disk(disk) if disk.judged.is_mounted() => "unmount it and ",
+        Target::Disk(disk) if disk.judged.is_mounted() => "unmount it (asked on a terminal, in scripts with --unmount) and ",
         _ => "",
     };
     let mut reasons = vec![format!("would {mounted}write {} to {}; nothing was written", source.name(), card.node)];
-    reasons.extend(target.unusual());
+    reasons.extend(card.contents.iter().map(|line| format!("it holds {line}")));
+    let unusual = target.unusual();
+    if !unusual.is_empty() {
+        reasons.push(format!("--yes alone would not be enough: {}", unusual.join("; ")));
+    }
     Done { digests: Digests::new(), reasons }
 }

@@ -1,5 +1,5 @@
-//! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, a mark
-//! while everything is read back, and comes last: a stick that was left half-way boots nowhere.
+//! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, and comes
+//! last, when every other byte was read back: a stick that was left half-way boots nowhere.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,7 +15,7 @@ use crate::status::Status;
 use crate::sys::{Buffer, Stop};
 use crate::trust::Algorithm;
 
-use super::source::Source;
+use super::source::{Source, refuse_packed};
 
 /// What is withheld: MBR, GPT, and the volume descriptors that El Torito begins with.
 const HEAD: usize = 1 << 20;
@@ -23,9 +23,12 @@ const HEAD: usize = 1 << 20;
 /// Bytes that are written at once when a longer write failed, to find out where.
 const PIECE: usize = 64 << 10;
 
-/// A line of the mark, and the smallest sector.
-const MARK: usize = 64;
-const SECTOR: usize = 512;
+/// Chunks that are looked into to name sectors. Of a stick that is wrong in more of them the chunks say enough.
+const LOCATED: usize = 64;
+
+/// A run of zeros of this length, at a multiple of it, is read once more after the head. Well below [`HEAD`]: some fake sticks scatter what
+/// they wrap.
+const BLANK: usize = 64 << 10;
 
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
@@ -40,9 +43,9 @@ pub(super) struct Passes<'a> {
     pub(super) start: Instant,
     /// What is withheld, with zeros up to a whole sector.
     head: Option<Arc<Buffer>>,
-    /// What lies in its place while everything else is read back.
-    mark: Option<Arc<Buffer>>,
     is_head_written: bool,
+    /// Chunks that the head could land on unnoticed: those with zeros where it would begin or end.
+    blank: BTreeSet<usize>,
     /// The last progress told.
     told: Option<Instant>,
     meter: Meter,
@@ -65,8 +68,8 @@ impl<'a> Passes<'a> {
             stop,
             start: Instant::now(),
             head: None,
-            mark: None,
             is_head_written: false,
+            blank: BTreeSet::new(),
             told: None,
             meter,
         }
@@ -98,6 +101,8 @@ impl<'a> Passes<'a> {
         if chunk.offset > 0 {
             return self.write(sectors, chunk.offset);
         }
+        // A file was looked at before; of a pipe this is the first that is seen.
+        refuse_packed(chunk.bytes(), self.source.name())?;
         let (head, rest) = sectors.split_at(sectors.len().min(HEAD));
         let mut withheld = Buffer::new(head.len());
         // Before anything else: from here on the old contents boot no more, and the new ones not yet.
@@ -117,12 +122,19 @@ impl<'a> Passes<'a> {
         written.map_err(|failure| self.withdraw_head(failure))
     }
 
+    /// Writes zeros over the head once more, after the body. A fake stick that puts them where other data is shows it in the next pass.
+    fn blank_head(&mut self) -> Result<(), Failure> {
+        let Some(length) = self.head.as_ref().map(|head| head.len()) else { return Ok(()) };
+        self.write(&Buffer::new(length), 0)?;
+        self.settle()
+    }
+
     /// Makes the head zero again after a failure: part of it, or all, may be on the medium, and nothing proves it.
-    fn withdraw_head(&self, failure: Failure) -> Failure {
-        match self.zero_head() {
+    fn withdraw_head(&mut self, failure: Failure) -> Failure {
+        match self.blank_head() {
             Ok(()) => failure,
             // That says already what it may be now.
-            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => failure,
+            Err(error) if error.status == Status::Stopped => failure,
             Err(_) => Failure::new(
                 failure.status,
                 format!("{}; its first MiB could not be made zero again: it may boot after all", failure.reason),
@@ -131,53 +143,34 @@ impl<'a> Passes<'a> {
     }
 
     /// Reads everything but the head back, and compares it with what was written. Digests are those of the medium, the head taken for
-    /// granted: [`Self::prove_head`] makes good on it. When anything is wrong the first MiB becomes zero again.
+    /// granted: [`Self::prove_head`] makes good on it.
     pub(super) fn prove_body(&mut self, written: &Digested, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
+        self.blank_head()?;
         self.phase(TransferPhase::Verify);
-        let proved = self.mark_head().and_then(|()| self.read_body_back(written, algorithms));
-        // The mark boots nowhere either: it does not matter much when it stays.
-        proved.inspect_err(|_| drop(self.zero_head()))
-    }
-
-    /// Writes a mark where the head will be, the last thing before everything is read back. A fake stick has one memory for several
-    /// addresses: wherever the head would fall upon other data, the mark already did, and is found there. Zeros would not be: images have
-    /// many.
-    fn mark_head(&mut self) -> Result<(), Failure> {
-        let Some(head) = &self.head else { return Ok(()) };
-        let mut mark = Buffer::new(head.len());
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-        for (number, line) in mark.chunks_mut(MARK).enumerate() {
-            // Text alone: no signature of anything that boots or can be mounted.
-            let text = format!("isoflash has not verified this stick: {:016x} {number:08x}\n", now as u64);
-            line.copy_from_slice(&text.as_bytes()[..line.len()]);
-        }
-        let mark = Arc::new(mark);
-        self.mark = Some(Arc::clone(&mark));
-        self.write(&mark, 0)?;
-        self.settle()
-    }
-
-    fn read_body_back(&mut self, written: &Digested, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
         let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
         let (total, stop) = (self.outcome.bytes, self.stop.clone());
         let unreadable = Arc::new(Mutex::new(Spans::default()));
         let reader = self.reader_back(Arc::clone(&unreadable));
+        let mut blank = BTreeSet::new();
         let read = stream(reader, &digesting, &stop, |chunk| {
+            if is_blank(chunk.bytes()) {
+                blank.insert((chunk.offset / CHUNK as u64) as usize);
+            }
             self.progress(TransferPhase::Verify, chunk.offset + chunk.bytes().len() as u64, Some(total));
             Ok::<_, Failure>(())
         });
         read.map_err(|broken| self.broken_back(broken))?;
         let back = digesting.finish().map_err(Failure::failed)?;
+        self.blank = blank;
         self.outcome.unreadable = std::mem::take(&mut *unreadable.lock().unwrap_or_else(PoisonError::into_inner));
         // What can't be read counts as zeros in the digests, and the image may have zeros there: that proves nothing.
         let is_same = back.chunks == written.chunks && self.outcome.unreadable.is_empty();
         if is_same { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
     }
 
-    /// Reads the medium's image, with the head from memory where its mark came.
+    /// Reads the medium's image, with the head from memory.
     fn reader_back(&self, unreadable: Arc<Mutex<Spans>>) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
-        let (medium, end) = (Arc::clone(&self.medium), self.outcome.bytes);
-        let head = self.head.clone().zip(self.mark.clone());
+        let (medium, head, end) = (Arc::clone(&self.medium), self.head.clone(), self.outcome.bytes);
         let sector = medium.geometry().sector as usize;
         move |buffer, offset| {
             let length = end.saturating_sub(offset).min(buffer.len() as u64) as usize;
@@ -186,34 +179,41 @@ impl<'a> Passes<'a> {
             }
             // A read that says it succeeded and brings nothing must not find the last chunk here.
             buffer.fill(0xa5);
-            let mut missing = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
-            read_around(&*medium, &mut buffer[..length.next_multiple_of(sector)], offset, &mut missing)?;
-            if let Some((head, mark)) = head.as_ref().filter(|_| offset == 0) {
-                take_for_head(buffer, mark, head);
+            let skip = head.as_ref().filter(|_| offset == 0).map_or(0, |head| head.len());
+            let sectors = length.next_multiple_of(sector);
+            if sectors > skip {
+                let mut missing = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+                read_around(&*medium, &mut buffer[skip..sectors], offset + skip as u64, &mut missing)?;
+            }
+            if let Some(head) = head.as_ref().filter(|_| offset == 0) {
+                buffer[..skip].copy_from_slice(head);
             }
             Ok(length)
         }
     }
 
-    fn zero_head(&self) -> io::Result<()> {
-        let Some(head) = &self.head else { return Ok(()) };
-        self.medium.write_at(&Buffer::new(head.len()), 0).map_err(|error| error.cause)?;
-        self.medium.settle()
-    }
-
-    /// Reads the first and the last chunk once more, now that the head is there. That it falls upon nothing else the mark has shown; this
-    /// shows that it is what was withheld.
+    /// Reads the first and the last chunk once more, now that the head is there: it is what was withheld, and did not land on anything
+    /// else. Beyond its real size a fake stick puts data where other data is. The zeros of [`Self::blank_head`] went the same way and were
+    /// not noticed, so that whatever the head could have hit without being hit itself was zero, or lies in the last MiB.
     pub(super) fn prove_head(&mut self, written: &Digested) -> Result<(), Failure> {
-        let last = written.chunks.len().saturating_sub(1);
+        let mut numbers = std::mem::take(&mut self.blank);
+        numbers.extend([0, written.chunks.len().saturating_sub(1)]);
         let mut back: Vec<String> = written.chunks.clone();
         let mut unreadable = Spans::default();
-        for number in BTreeSet::from([0, last]) {
+        let mut buffer = Buffer::new(CHUNK);
+        for number in numbers {
+            if self.stop.requested().is_some() {
+                let interrupted = self.interrupted();
+                return Err(self.withdraw_head(interrupted));
+            }
             let span = self.chunk(number);
-            let mut buffer = Buffer::new(CHUNK);
             buffer.fill(0xa5);
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
-            read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable)
-                .map_err(|error| self.withdraw_head(self.reading_failed(&error, span.offset)))?;
+            let read = read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable);
+            if let Err(error) = read {
+                let failure = self.reading_failed(&error, span.offset);
+                return Err(self.withdraw_head(failure));
+            }
             if let Some(digest) = back.get_mut(number) {
                 *digest = crate::trust::sha256(&buffer[..span.length as usize]);
             }
@@ -232,16 +232,19 @@ impl<'a> Passes<'a> {
         self.phase(TransferPhase::Locate);
         let mut differences = Spans::default();
         let sector = self.medium.geometry().sector.max(512);
-        for (number, _) in written.chunks.iter().zip(back).enumerate().filter(|(_, (written, back))| written != back) {
+        let different = written.chunks.iter().zip(back).enumerate().filter(|(_, (written, back))| written != back);
+        for (count, (number, _)) in different.enumerate() {
             let span = self.chunk(number);
+            if count >= LOCATED || self.stop.requested().is_some() {
+                differences.push(span.offset, span.length);
+                continue;
+            }
             let (mut ours, mut theirs) = (vec![0; span.length as usize], Buffer::new(CHUNK));
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
             let mut unreadable = Spans::default();
             let is_read = read_around(&*self.medium, &mut theirs[..sectors], span.offset, &mut unreadable).is_ok();
-            if let Some((head, mark)) =
-                self.head.as_ref().zip(self.mark.as_ref()).filter(|_| number == 0 && !self.is_head_written)
-            {
-                take_for_head(&mut theirs, mark, head);
+            if let Some(head) = self.head.as_ref().filter(|_| number == 0 && !self.is_head_written) {
+                theirs[..head.len()].copy_from_slice(head);
             }
             let is_same_source = self.source.read_again(&mut ours, span.offset).is_some()
                 && written.chunks.get(number).is_some_and(|digest| *digest == crate::trust::sha256(&ours));
@@ -286,14 +289,24 @@ impl<'a> Passes<'a> {
     /// Writes, and finds out where it fails. A stick that fails once and then takes the same bytes is told of.
     fn write(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
         let Err(first) = self.medium.write_at(bytes, offset) else { return Ok(()) };
-        if !matches!(first.cause.raw_os_error(), Some(libc::EIO | libc::ETIMEDOUT | libc::EREMOTEIO | libc::EILSEQ)) {
-            return Err(self.writing_failed(&first, bytes.len() as u64));
+        let is_of_some_sectors = match first.cause.raw_os_error() {
+            // Sticks that have run out of spare blocks say so (sense 07/27/07).
+            Some(libc::ENOSPC) => first.at < self.medium.geometry().bytes && !self.is_file(),
+            errno => matches!(errno, Some(libc::EIO | libc::ETIMEDOUT | libc::EREMOTEIO | libc::EILSEQ)),
+        };
+        if !is_of_some_sectors {
+            return Err(self.writing_failed(&first, offset + bytes.len() as u64));
         }
         let sector = self.medium.geometry().sector as usize;
         let done = (first.at - offset) as usize / sector * sector;
         let mut at = offset + done as u64;
         for piece in bytes[done..].chunks(PIECE) {
-            self.medium.write_at(piece, at).map_err(|error| self.writing_failed(&error, piece.len() as u64))?;
+            if self.medium.write_at(piece, at).is_err() {
+                for (one, at) in piece.chunks(sector.max(512)).zip((at..).step_by(sector.max(512))) {
+                    let end = at + one.len() as u64;
+                    self.medium.write_at(one, at).map_err(|error| self.writing_failed(&error, end))?;
+                }
+            }
             at += piece.len() as u64;
         }
         self.observer.event(&Event::notice(format!(
@@ -303,35 +316,45 @@ impl<'a> Passes<'a> {
         Ok(())
     }
 
+    /// True for a regular file: it has no end of its own.
+    fn is_file(&self) -> bool {
+        self.medium.geometry().bytes == u64::MAX
+    }
+
     fn settle(&self) -> Result<(), Failure> {
         self.medium.settle().map_err(|error| {
             let name = &self.outcome.medium;
             match error.raw_os_error() {
                 Some(libc::ENODEV) => self.gone(),
                 _ => Failure::failed(format!(
-                    "flushing {name}: {error}; some of what was written is not on it, and it does not boot; take another stick"
+                    "flushing {name}: {error}; some of what was written is not on it, and {}; take another stick",
+                    self.state()
                 )),
             }
         })
     }
 
-    fn writing_failed(&self, error: &WriteError, length: u64) -> Failure {
-        let (name, last) = (&self.outcome.medium, error.at + length.saturating_sub(1));
-        let place = format!("bytes {} to {last}", error.at);
+    /// What a failed write means; the bytes up to `end` were not written.
+    fn writing_failed(&self, error: &WriteError, end: u64) -> Failure {
+        let name = &self.outcome.medium;
+        let place = format!("bytes {} to {}", error.at, end.saturating_sub(1));
         match error.cause.raw_os_error() {
             Some(libc::ENODEV) => self.gone(),
             Some(libc::EROFS | libc::EPERM | libc::EACCES) => {
                 Failure::refused(format!("{name} is write-protected; look for its switch, or take another stick"))
             }
-            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) if self.medium.geometry().bytes == u64::MAX => {
+            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) if self.is_file() => {
                 Failure::stopped(format!("writing {name}: {}; make room, and run the same command", error.cause))
             }
-            Some(libc::ENOSPC) if error.at >= self.medium.geometry().bytes => {
-                Failure::refused(format!("{name} is too small: it ends at byte {}, and the image goes on", error.at))
-            }
+            Some(libc::ENOSPC) if error.at >= self.medium.geometry().bytes => Failure::refused(format!(
+                "{name} is too small: it ends at byte {}, and the image goes on; what was on it is lost, and {}; take a larger one",
+                error.at,
+                self.state()
+            )),
             _ => Failure::failed(format!(
-                "writing {place} of {name}: {}; the stick does not boot now; take another stick, or another port",
-                error.cause
+                "writing {place} of {name}: {}; {}; take another stick, or another port",
+                error.cause,
+                self.state()
             )),
         }
     }
@@ -347,10 +370,10 @@ impl<'a> Passes<'a> {
     }
 
     fn gone(&self) -> Failure {
-        let state = if self.is_head_written { "it may boot now, and is not proved" } else { "it does not boot now" };
         Failure::stopped(format!(
-            "{} is gone: it was unplugged, or stopped answering; plug it in again ({state}), and run the same command",
-            self.outcome.medium
+            "{} is gone: it was unplugged, or stopped answering; plug it in again ({}), and run the same command",
+            self.outcome.medium,
+            self.state()
         ))
     }
 
@@ -379,7 +402,19 @@ impl<'a> Passes<'a> {
         }
     }
 
+    /// What a medium is good for that was left where it is now.
+    fn state(&self) -> &'static str {
+        match (&self.head, self.is_head_written) {
+            (None, _) => "it may still boot what was on it before",
+            (Some(_), false) => "it does not boot now",
+            (Some(_), true) => "it may boot now, and is not proved",
+        }
+    }
+
     fn interrupted(&self) -> Failure {
+        if self.head.is_none() {
+            return Failure::stopped(format!("as asked; nothing of the image is on {} yet", self.outcome.medium));
+        }
         Failure::stopped(format!(
             "as asked; {} holds a part of the image and does not boot; the same command writes it anew",
             self.outcome.medium
@@ -415,14 +450,11 @@ impl<'a> Passes<'a> {
     }
 }
 
-/// Where the mark came back, the head is taken for granted, sector by sector.
-fn take_for_head(buffer: &mut [u8], mark: &[u8], head: &[u8]) {
-    let sectors = buffer.chunks_mut(SECTOR).zip(mark.chunks(SECTOR)).zip(head.chunks(SECTOR));
-    for ((came, mark), head) in sectors {
-        if let Some(came) = came.get_mut(..mark.len()).filter(|came| *came == mark) {
-            came.copy_from_slice(head);
-        }
-    }
+/// True where zeros that are not the chunk's own could lie in it: all zero in a run, or up to one of its ends.
+fn is_blank(chunk: &[u8]) -> bool {
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let end = chunk.len().min(512);
+    chunk.chunks(BLANK).any(is_zero) || is_zero(&chunk[..end]) || is_zero(&chunk[chunk.len() - end..])
 }
 
 fn thread_failed(error: io::Error) -> Failure {

@@ -3,14 +3,17 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
 use crate::event::SourceSummary;
+use crate::jobs::Failure;
 use crate::jobs::holes::Holes;
-use crate::jobs::{Failure, pipe};
-use crate::sys::Stop;
 
 /// The image as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +52,7 @@ impl Stamp {
 
 impl Source {
     /// Opens the image. A file is locked against programs that would change it meanwhile.
-    pub(super) fn open(operand: &ImageOperand, stop: &Stop) -> Result<Self, Failure> {
+    pub(super) fn open(operand: &ImageOperand) -> Result<Self, Failure> {
         let path = match operand {
             ImageOperand::Stdin => return Self::stdin(),
             ImageOperand::Path(path) => path,
@@ -62,11 +65,13 @@ impl Source {
             () if kind.is_dir() => return Err(Failure::refused(format!("{name} is a folder, not an image"))),
             () => {
                 return Err(Failure::refused(format!(
-                    "{name} is a device, not an image; `discrip {name} image.iso` copies a disc into one"
+                    "{name} is a device, not an image: the image comes first, then the medium (`discrip` copies a disc into an image)"
                 )));
             }
         }
-        let file = if kind.is_fifo() { pipe::open(path, stop)? } else { File::open(path).map_err(failed)? };
+        // Opening a pipe waits for its other end, and signals would wait with it: the reader waits instead.
+        let flags = if kind.is_fifo() { libc::O_NONBLOCK } else { 0 };
+        let file = File::options().read(true).custom_flags(flags).open(path).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
         let stamp = meta.is_file().then(|| Stamp::of(&meta));
         let mut holes = Holes::default();
@@ -78,7 +83,10 @@ impl Source {
             if stamp.bytes == 0 {
                 return Err(Failure::refused(format!("{name} is empty: there is nothing to write; get the image anew")));
             }
-            refuse_packed(&file, &name)?;
+            let mut head = [0; 8];
+            if file.read_exact_at(&mut head, 0).is_ok() {
+                refuse_packed(&head, &name)?;
+            }
             holes = Holes::beside(path, stamp.bytes)?;
         }
         Ok(Self { name, path: Some(path.clone()), place: Some(path.clone()), file: Arc::new(file), stamp, holes })
@@ -89,7 +97,7 @@ impl Source {
         let file = File::from(stdin.map_err(|error| Failure::failed(format!("reading stdin: {error}")))?);
         let is_placed = file.metadata().is_ok_and(|meta| meta.is_file() || meta.file_type().is_block_device());
         let place = if is_placed { std::fs::read_link("/proc/self/fd/0").ok() } else { None };
-        Ok(Self { name: "-".into(), path: None, place, file: Arc::new(file), stamp: None, holes: Holes::default() })
+        Ok(Self { name: "stdin".into(), path: None, place, file: Arc::new(file), stamp: None, holes: Holes::default() })
     }
 
     /// Its path; `None` for stdin.
@@ -124,6 +132,11 @@ impl Source {
         ours.is_file() && (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino())
     }
 
+    /// True when this is the file with this device and inode.
+    pub(super) fn is_inode(&self, inode: (u64, u64)) -> bool {
+        self.stamp.is_some_and(|stamp| stamp.inode == inode)
+    }
+
     /// For a person.
     pub(super) fn summary(&self) -> SourceSummary {
         SourceSummary { image: self.name.clone(), bytes: self.bytes(), holes: self.holes.bytes() }
@@ -132,7 +145,11 @@ impl Source {
     /// Reads it from the beginning, as [`crate::pipeline::stream`] asks.
     pub(super) fn reader(&self) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
         let (file, end) = (Arc::clone(&self.file), self.bytes());
+        let mut is_pipe = self.path.is_some() && end.is_none();
         move |buffer, offset| {
+            if std::mem::take(&mut is_pipe) {
+                wait_for_writer(&file)?;
+            }
             let wanted = end.map_or(buffer.len() as u64, |end| end.saturating_sub(offset).min(buffer.len() as u64));
             let buffer = &mut buffer[..wanted as usize];
             let mut done = 0;
@@ -165,6 +182,17 @@ impl Source {
     }
 }
 
+/// Waits until somebody writes to a pipe that was opened without waiting for that.
+fn wait_for_writer(pipe: &File) -> io::Result<()> {
+    while let Err(error) = poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE) {
+        if error != Errno::EINTR {
+            return Err(error.into());
+        }
+    }
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty()))?;
+    Ok(())
+}
+
 /// What packed files begin with (their formats' own documents), and how to unpack them.
 const PACKED: [(&[u8], &str, &str); 8] = [
     (&[0x1f, 0x8b, 8], "gzip", "gunzip -k"),
@@ -177,15 +205,11 @@ const PACKED: [(&[u8], &str, &str); 8] = [
     (b"QFI\xfb", "QCOW2", "qemu-img convert -O raw"),
 ];
 
-/// A stick with a packed image on it boots nowhere.
-fn refuse_packed(file: &File, name: &str) -> Result<(), Failure> {
-    let mut head = [0; 8];
-    if file.read_exact_at(&mut head, 0).is_err() {
-        return Ok(());
-    }
+/// A stick with a packed image on it boots nowhere. `head` is what the image begins with.
+pub(super) fn refuse_packed(head: &[u8], name: &str) -> Result<(), Failure> {
     match PACKED.iter().find(|(magic, ..)| head.starts_with(magic)) {
         Some((_, kind, command)) => Err(Failure::refused(format!(
-            "{name} is packed ({kind}), and would be written as it is; unpack it first ({command}), or pipe it: … | isoflash - TARGET"
+            "{name} is packed ({kind}), and would be written as it is; unpack it first ({command}), or on the way: … | isoflash - MEDIUM"
         ))),
         None => Ok(()),
     }

@@ -177,6 +177,15 @@ fn new_file<'a>(path: &Path) -> Result<Target<'a>, Failure> {
             "{name}: there is no such device; is the stick plugged in? `isoflash --list` shows those there are"
         )));
     }
+    let device = Path::new("/dev").join(path);
+    if path.components().count() == 1
+        && std::fs::metadata(&device).is_ok_and(|meta| std::os::unix::fs::FileTypeExt::is_block_device(&meta.file_type()))
+    {
+        return Err(Failure::refused(format!(
+            "{name} would be a new file; did you mean {}? (a file of that name: ./{name})",
+            device.display()
+        )));
+    }
     Ok(Target::File(path.to_path_buf(), Existing::Refuse))
 }
 

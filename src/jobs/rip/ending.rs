@@ -344,7 +344,8 @@ fn judged(
             Ok(what) => result.reasons.push(format!("the image matches the expected {what}")),
             Err(what) => {
                 result.status = result.status.and(Status::Corrupt);
-                result.reasons.push(format!("the image does not match its checksum: expected {what}"));
+                let computed = expected.computed(&computed).unwrap_or_default();
+                result.reasons.push(format!("the image does not match its checksum: expected {what}, and it has {computed}"));
                 result.reasons.extend(why_different(target, planner.map(), &expected));
             }
         }

@@ -69,7 +69,7 @@ fn check_each(images: &[PathBuf], known: &Known, observer: &mut dyn Observer, st
         result.reasons.push(format!("{different} of {of} images: not what they should be; take them from another copy"));
     }
     if unchecked > 0 {
-        result.reasons.push(format!("{unchecked} of {of} images: could not be checked"));
+        result.reasons.push(format!("{unchecked} of {of} images could not be checked"));
     }
     result.elapsed = begin.elapsed().as_millis() as u64;
     result

@@ -75,7 +75,7 @@ pub fn run(request: &Request, attached: Attached, observer: &mut dyn Observer, s
 
 fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, stop: &Stop) -> Result<JobResult, Failure> {
     let original = match &request.reference {
-        Reference::Image(path) => Some(Original::open(path, stop)?),
+        Reference::Image(path) => Some(Original::open(path)?),
         Reference::Stdin => Some(Original::stdin()?),
         Reference::Ledger(_) | Reference::None => None,
     };
@@ -210,9 +210,12 @@ impl Comparing<'_> {
                 (findings.outcome.differences, findings.compared) = (judge.differences, judge.compared);
                 findings.take(passed);
                 ended?;
-                coming.drain(self.stop)?;
+                let is_short = original.bytes.is_some_and(|bytes| bytes > self.specimen.bytes());
+                if !is_short {
+                    coming.drain(self.stop)?;
+                }
                 findings.outcome.holes = original.holes.clone();
-                findings.reference_bytes = Some(coming.came);
+                findings.reference_bytes = original.bytes.filter(|_| is_short).or(Some(coming.came));
             }
             (Reference::Ledger(ledger), None) => {
                 let mut judge = ByLedger::new(ledger.clone());

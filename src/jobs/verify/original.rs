@@ -12,7 +12,6 @@ use std::time::Duration;
 use crate::disc::Record;
 use crate::event::SourceSummary;
 use crate::jobs::holes::Holes;
-use crate::jobs::pipe;
 use crate::medium::{Span, Spans, load};
 use crate::mmc::Extent;
 use crate::pipeline::CHUNK;
@@ -39,7 +38,8 @@ pub(super) struct Original {
     pub(super) bytes: Option<u64>,
     /// What its map does not call finished.
     pub(super) holes: Spans,
-    file: File,
+    /// `None` for a pipe with a name: opening one waits for its writer, which is the reader's business.
+    file: Option<File>,
 }
 
 /// An image on its way.
@@ -54,7 +54,7 @@ pub(super) struct Coming {
 
 impl Original {
     /// Opens an image file. A map beside it is read.
-    pub(super) fn open(path: &Path, stop: &Stop) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let meta = look_at(path)?;
         if meta.file_type().is_block_device() || meta.file_type().is_char_device() {
@@ -64,10 +64,8 @@ impl Original {
             return Err(Failure::usage(format!("{name} is a folder; name the image in it")));
         }
         let opening = |error: io::Error| Failure::failed(format!("opening {name}: {error}"));
-        let file = match meta.file_type().is_fifo() {
-            true => pipe::open(path, stop)?,
-            false => File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(opening)?,
-        };
+        let open = || File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(opening);
+        let file = meta.is_file().then(open).transpose()?;
         let bytes = meta.is_file().then_some(meta.len());
         let mut original = Self { name: name.clone(), path: Some(path.to_owned()), meta, bytes, holes: Spans::default(), file };
         if let Some(bytes) = bytes {
@@ -85,7 +83,7 @@ impl Original {
         }
         let file = File::from(stdin.as_fd().try_clone_to_owned().map_err(reading)?);
         let meta = file.metadata().map_err(reading)?;
-        Ok(Self { name: "-".into(), path: None, meta, bytes: None, holes: Spans::default(), file })
+        Ok(Self { name: "-".into(), path: None, meta, bytes: None, holes: Spans::default(), file: Some(file) })
     }
 
     /// What a screen shows of it.
@@ -110,8 +108,14 @@ impl Original {
             let _ = pool.send(Vec::new());
         }
         let starting = |error: io::Error| Failure::failed(format!("reading {}: {error}", self.name));
-        let file = self.file.try_clone().map_err(starting)?;
-        Builder::new().name("image".into()).spawn(move || read_ahead(file, &tell, &send, &free)).map_err(starting)?;
+        let file = self.file.as_ref().map(File::try_clone).transpose().map_err(starting)?;
+        let path = self.path.clone().unwrap_or_default();
+        let read = move || match file.map_or_else(|| File::open(path), Ok) {
+            Ok(file) => read_ahead(file, &tell, &send, &free),
+            // Nobody listens any more when this fails.
+            Err(error) => drop(send.send(Err(error))),
+        };
+        Builder::new().name("image".into()).spawn(read).map_err(starting)?;
         Ok(Coming { lengths: Some(lengths), chunks, pool, came: 0 })
     }
 }
@@ -130,8 +134,15 @@ fn read_ahead(mut file: File, tell: &Sender<usize>, send: &SyncSender<io::Result
         let length = chunk.len();
         let is_last = length < CHUNK;
         let part = read.map(|_| chunk);
-        // Nobody listens any more when these fail.
-        if part.is_ok() && (length == 0 || tell.send(length).is_err()) || send.send(part).is_err() || is_last {
+        if part.is_ok() && length == 0 {
+            return;
+        }
+        // The medium may have ended before the image, which is then read on to know how long it is.
+        if part.is_ok() {
+            let _ = tell.send(length);
+        }
+        // Nobody listens any more when this fails.
+        if send.send(part).is_err() || is_last {
             return;
         }
     }

@@ -1,15 +1,17 @@
 //! One reading of a medium, from its first byte on: past what can't be read, through the digests, to whoever judges.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Observer, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
 use crate::jobs::meter::Meter;
-use crate::medium::{Medium, Span, Spans, read_around};
-use crate::pipeline::{Broken, CHUNK, Digesting, stream};
+use crate::medium::{Geometry, Medium, Span, Spans, read_around};
+use crate::pipeline::{Broken, CHUNK, Chunk, Digesting, stream_slow};
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests};
 
@@ -87,17 +89,25 @@ impl Pass<'_> {
             Pace::Bytes(bytes) => Some(*bytes),
             Pace::Image(_, bytes) => *bytes,
         };
-        let mut telling = Telling::new(self.phase, total, self.specimen, self.observer);
+        let telling = Telling::new(self.phase, total, self.specimen, self.observer);
         let (tell, told) = channel();
-        let source = source(Arc::clone(&self.specimen.medium), pace, tell);
-        let through = stream(source, &digesting, self.stop, |chunk| {
+        // The sink tells, and so does whoever waits for the medium.
+        let telling = RefCell::new(telling);
+        let come = Arc::new(AtomicU64::new(0));
+        let medium = Tracked { medium: Arc::clone(&self.specimen.medium), come: Arc::clone(&come) };
+        let source = source(Arc::new(medium), pace, tell);
+        let sink = |chunk: &Chunk| {
             let unreadable = told.recv().unwrap_or_default();
             judge(&Part { offset: chunk.offset, bytes: chunk.bytes(), unreadable: &unreadable })?;
             passed.bytes = chunk.offset + chunk.bytes().len() as u64;
             unreadable.iter().for_each(|span| passed.unreadable.push(span.offset, span.length));
+            let mut telling = telling.borrow_mut();
+            telling.unreadable(&unreadable);
             telling.tell(passed.bytes);
             Ok(())
-        });
+        };
+        let through =
+            stream_slow(source, &digesting, self.stop, sink, || telling.borrow_mut().tell(come.load(Ordering::Relaxed)));
         let ended = match through {
             Ok(()) => digesting.finish().map(|digested| passed.digests = digested.digests).map_err(Failure::failed),
             Err(Broken::Sink(error)) => Err(error),
@@ -116,7 +126,7 @@ fn lost(specimen: &Specimen, at: u64, error: &io::Error) -> Failure {
     let again = "nothing is proved; run this command again";
     match (error.raw_os_error(), error.kind()) {
         (Some(libc::ENODEV), _) => {
-            Failure::stopped(format!("{name} was gone when byte {at} and what follows was to be read; plug it in again: {again}"))
+            Failure::stopped(format!("{name} was gone when it was to be read from byte {at} on; plug it in again: {again}"))
         }
         (_, io::ErrorKind::UnexpectedEof) => Failure::failed(format!(
             "reading {name}: it says that it has {} bytes, and ends soon after byte {at}; was it cut meanwhile?",
@@ -159,6 +169,24 @@ fn source(
     }
 }
 
+/// A medium that tells how far it was read.
+struct Tracked {
+    medium: Arc<dyn Medium>,
+    come: Arc<AtomicU64>,
+}
+
+impl Medium for Tracked {
+    fn geometry(&self) -> Geometry {
+        self.medium.geometry()
+    }
+
+    fn read_some(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let came = self.medium.read_some(buffer, offset)?;
+        self.come.fetch_max(offset + came as u64, Ordering::Relaxed);
+        Ok(came)
+    }
+}
+
 /// Bytes that were never used before: a read that brings nothing leaves them, and they match nothing.
 struct Poison(u64);
 
@@ -184,23 +212,42 @@ struct Telling<'a> {
     observer: &'a mut dyn Observer,
     meter: Meter,
     last: Option<Instant>,
+    met_unreadable: bool,
 }
 
 impl<'a> Telling<'a> {
     fn new(phase: TransferPhase, total: Option<u64>, specimen: &'a Specimen, observer: &'a mut dyn Observer) -> Self {
         let mut meter = Meter::default();
         meter.note(specimen.clock.now(), 0);
-        Self { phase, total, specimen, observer, meter, last: None }
+        Self { phase, total, specimen, observer, meter, last: None, met_unreadable: false }
     }
 
-    fn tell(&mut self, done: u64) {
+    /// What could not be read of a part.
+    fn unreadable(&mut self, spans: &Spans) {
+        if !spans.is_empty() && !std::mem::replace(&mut self.met_unreadable, true) {
+            self.observer.event(&Event::notice(
+                "some of it can't be read: what lies around is read in smaller pieces, which takes longer",
+            ));
+        }
+        for span in spans.iter() {
+            self.observer.event(&Event::detail(format!(
+                "bytes {} to {} can't be read",
+                span.offset,
+                span.end().saturating_sub(1)
+            )));
+        }
+    }
+
+    /// So many bytes have come.
+    fn tell(&mut self, come: u64) {
+        let done = self.total.map_or(come, |total| come.min(total));
         let now = self.specimen.clock.now();
-        self.meter.note(now, done);
         let is_end = Some(done) == self.total;
         if !is_end && self.last.is_some_and(|last| last.elapsed() < TELL_EVERY) {
             return;
         }
         self.last = Some(Instant::now());
+        self.meter.note(now, done);
         let rate = self.meter.rate();
         let left = self.total.map(|total| total.saturating_sub(done));
         let eta = left.filter(|_| rate > 0).map(|left| left.saturating_mul(1000) / rate);
@@ -214,5 +261,57 @@ impl<'a> Telling<'a> {
             elapsed: now.as_millis() as u64,
             reading: None,
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::Buffer;
+
+    /// Says of every read that it worked, and does nothing.
+    struct Liar;
+
+    impl Medium for Liar {
+        fn geometry(&self) -> Geometry {
+            Geometry { bytes: 10_000 * 512, sector: 512 }
+        }
+
+        fn read_some(&self, buffer: &mut [u8], _: u64) -> io::Result<usize> {
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn a_read_that_brings_nothing_matches_neither_zeros_nor_the_reading_before() {
+        let read = || {
+            let (tell, told) = channel();
+            let mut source = source(Arc::new(Liar), Pace::Bytes(1000), tell);
+            let mut buffer = Buffer::new(CHUNK);
+            assert_eq!(source(&mut buffer, 0).unwrap(), 1000);
+            assert!(told.recv().unwrap().is_empty());
+            buffer[..1000].to_vec()
+        };
+        let (first, second) = (read(), read());
+        for sector in [0..512, 512..1000] {
+            assert!(first[sector.clone()].iter().any(|byte| *byte != 0) && first[sector.clone()] != second[sector]);
+        }
+    }
+
+    #[test]
+    fn a_medium_is_read_as_far_as_the_image_goes_and_no_further_than_it_is() {
+        let lengths = |chunks: &[usize]| {
+            let (send, lengths) = channel();
+            chunks.iter().for_each(|chunk| send.send(*chunk).unwrap());
+            lengths
+        };
+        let (tell, _told) = channel();
+        let mut buffer = Buffer::new(CHUNK);
+        let mut from_image = source(Arc::new(Liar), Pace::Image(lengths(&[CHUNK, CHUNK, 5]), None), tell.clone());
+        assert_eq!(from_image(&mut buffer, 0).unwrap(), CHUNK);
+        assert_eq!(from_image(&mut buffer, CHUNK as u64).unwrap(), 10_000 * 512 - CHUNK);
+        let mut short = source(Arc::new(Liar), Pace::Image(lengths(&[700]), None), tell);
+        assert_eq!(short(&mut buffer, 0).unwrap(), 700);
+        assert_eq!(short(&mut buffer, 700).unwrap(), 0);
     }
 }

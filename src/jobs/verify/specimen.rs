@@ -123,7 +123,7 @@ impl Specimen {
                 "opening {name}: there is no medium in it, or it is just being exchanged; put it in, and run this command again"
             )),
             DiskError::Denied => Failure::failed(format!(
-                "opening {name} for reading: permission denied; run this as root, or join the group that owns the node"
+                "opening {name} for reading: permission denied; docs/permissions.md says how to get access"
             )),
             other => Failure::failed(format!("opening {name} for reading: {other}")),
         })?;

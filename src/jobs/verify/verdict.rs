@@ -40,7 +40,7 @@ impl Findings {
             verdict.add(error.status, error.reason.clone());
         }
         self.differences(comparing, &mut verdict);
-        if is_whole && self.outcome.bytes == 0 {
+        if is_whole && self.reference_bytes == Some(0) {
             verdict.add(Status::Refused, "the image is empty: there is nothing to compare".into());
             self.digests.clear();
         } else if is_whole {

@@ -232,7 +232,7 @@ fn read_only(candidate: &Candidate<'_>) -> Option<Objection> {
 
 fn no_medium(candidate: &Candidate<'_>) -> Option<Objection> {
     let block = candidate.block;
-    (block.size == 0).then(|| {
+    (block.size == 0 && !matches!(block.kind, Kind::Zram | Kind::Ram)).then(|| {
         let sentence = format!("there is nothing in {}; put a card or a disk in, or name another device", block.node.display());
         never(format!("{}: size is 0", block.name), sentence)
     })
@@ -256,7 +256,7 @@ fn mounted(candidate: &Candidate<'_>) -> Option<Objection> {
     let points = plain.iter().filter_map(|found| if let Standing::Mount(point) = &found.standing { Some(point) } else { None });
     let points = list(points.map(|point| point.display().to_string()));
     (!plain.is_empty()).then(|| {
-        let sentence = format!("{} is mounted at {points}; unmount it first (--unmount does)", candidate.block.node.display());
+        let sentence = format!("{} is mounted on {points}; unmount it first (--unmount does)", candidate.block.node.display());
         Objection { grade: Grade::Mounted, seen: chains(&plain), sentence }
     })
 }

@@ -172,7 +172,7 @@ fn a_mounted_child_is_unmounted_first_and_a_file_on_it_in_use_is_closed_before()
     machine.mount("8:17 / /media/ann/STICK vfat /dev/sdb1 rw");
     let found = findings(&machine, "sdb");
     assert_eq!(short(&found), [("mounted", Mounted)]);
-    assert!(found[0].sentence.contains("is mounted at /media/ann/STICK; unmount it first"), "{}", found[0].sentence);
+    assert!(found[0].sentence.contains("is mounted on /media/ann/STICK; unmount it first"), "{}", found[0].sentence);
     machine.loop_device(3, "/media/ann/STICK/disk.img");
     let found = findings(&machine, "sdb");
     assert_eq!(short(&found), [("in-use", Never), ("mounted", Mounted)]);

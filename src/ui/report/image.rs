@@ -35,7 +35,8 @@ pub(super) fn missing(image: &ImageOutcome) -> Vec<String> {
         lines.push(format!("        and {} more places{map}", image.damage.len() - LISTED));
     }
     if image.unread > 0 {
-        lines.push(format!("        not tried to the end: {} sectors", image.unread));
+        let sectors = if image.unread == 1 { "sector" } else { "sectors" };
+        lines.push(format!("        not tried to the end: {} {sectors}", image.unread));
     }
     lines
 }

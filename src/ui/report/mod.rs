@@ -98,7 +98,7 @@ pub(super) fn phase_name(phase: PhaseName) -> &'static str {
         PhaseName::Transfer(TransferPhase::Digest) => "computing digests of the image",
         PhaseName::Transfer(TransferPhase::Write) => "writing",
         PhaseName::Transfer(TransferPhase::Flush) => "flushing: waiting until all of it is on the medium",
-        PhaseName::Transfer(TransferPhase::Verify) => "reading back and comparing",
+        PhaseName::Transfer(TransferPhase::Verify) => "reading and comparing",
         PhaseName::Transfer(TransferPhase::Locate) => "looking for what differs",
         PhaseName::Transfer(TransferPhase::Again) => "reading once more",
     }
@@ -115,7 +115,7 @@ pub(super) fn progress(progress: &Progress) -> String {
         parts.push(format!("{} to go", time(eta)));
     }
     if let Some(reading) = &progress.reading {
-        parts.push(format!("at {}", reading.lba));
+        parts.push(format!("at sector {}", reading.lba));
         let errors: Vec<String> = reading.errors.iter().map(|(class, count)| format!("{count} {class}")).collect();
         if !errors.is_empty() {
             parts.push(format!("failed reads: {}", errors.join(", ")));

@@ -1,0 +1,167 @@
+//! What a person at a terminal sees, and what their answers do. The terminal is a pseudo-terminal; setsid makes it the controlling one.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::openpty;
+
+use crate::common::{Folder, installed};
+use crate::sticks::{ISOFLASH, Loop, MIB, can_loop, is_only_stick, noise, turn};
+
+const OLD: u64 = 999;
+
+/// How it went at the terminal.
+struct Session {
+    status: Option<i32>,
+    shown: String,
+}
+
+/// isoflash at a terminal: for each pair, when the first is shown, the second is typed. `None` where there is no setsid.
+fn at_terminal(folder: &Folder, args: &[&str], answers: &[(&str, &str)]) -> Option<Session> {
+    if !installed("setsid") {
+        return None;
+    }
+    let ends = openpty(None, None).unwrap();
+    let slave = |end: &OwnedFd| Stdio::from(end.try_clone().unwrap());
+    let mut command = folder.command("setsid", &[&["-c", "-w", ISOFLASH], args].concat());
+    command.stdin(slave(&ends.slave)).stdout(slave(&ends.slave)).stderr(slave(&ends.slave)).env("TERM", "xterm");
+    let mut child = command.spawn().unwrap();
+    drop((command, ends.slave));
+    let mut terminal = File::from(ends.master);
+    let (mut shown, mut answered, mut from, begin) = (String::new(), 0, 0, Instant::now());
+    loop {
+        assert!(begin.elapsed() < Duration::from_secs(60), "still running: {shown}");
+        let ready = poll(&mut [PollFd::new(terminal.as_fd(), PollFlags::POLLIN)], PollTimeout::from(50u8)).unwrap();
+        if ready > 0 {
+            let mut bytes = [0; 4096];
+            match terminal.read(&mut bytes) {
+                Ok(length) if length > 0 => shown += &String::from_utf8_lossy(&bytes[..length]),
+                // EIO: nobody has the other end any more.
+                _ => break,
+            }
+        }
+        if let Some((question, answer)) = answers.get(answered)
+            && let Some(at) = shown[from..].find(question)
+        {
+            from += at + question.len();
+            answered += 1;
+            terminal.write_all(answer.as_bytes()).unwrap();
+        }
+    }
+    let status = child.wait().unwrap().code();
+    assert_eq!(answered, answers.len(), "not asked: {shown}");
+    Some(Session { status, shown })
+}
+
+fn prepared() -> Folder {
+    let folder = Folder::new();
+    folder.write("a.iso", noise(1, 3 * MIB));
+    folder.write("s.img", noise(OLD, 8 * MIB));
+    folder
+}
+
+#[test]
+fn the_card_shows_what_will_be_lost_and_only_yes_is_a_yes() {
+    for answer in ["n\n", "\n", "ja\n", "yess\n", "\u{4}"] {
+        let folder = prepared();
+        let Some(session) = at_terminal(&folder, &["a.iso", "emulated:s.img"], &[("Erase? [y/N]", answer)]) else { return };
+        for line in ["DISCSMTH Emulated stick", "EMUSTICK1", "8388608 bytes", "(emulated)", "gets    a.iso", "3145728 bytes"] {
+            assert!(session.shown.contains(line), "{line} in {}", session.shown);
+        }
+        let (image, card) = (session.shown.find("image   a.iso"), session.shown.find("Everything on this medium"));
+        assert!(image.is_some() && image < card, "{}", session.shown);
+        assert_eq!(session.status, Some(5), "{answer:?}: {}", session.shown);
+        assert!(session.shown.contains("nothing was written") && !session.shown.contains("verified"), "{}", session.shown);
+        assert!(folder.read("s.img") == noise(OLD, 8 * MIB), "{answer:?}");
+    }
+    for answer in ["y\n", "Yes\n"] {
+        let folder = prepared();
+        let Some(session) = at_terminal(&folder, &["a.iso", "emulated:s.img"], &[("Erase? [y/N]", answer)]) else { return };
+        assert_eq!(session.status, Some(0), "{}", session.shown);
+        assert!(session.shown.contains("written and verified"), "{}", session.shown);
+        folder.must_be_equal("a.iso", "s.img");
+    }
+}
+
+#[test]
+fn yes_said_before_asks_nothing() {
+    let folder = prepared();
+    let Some(session) = at_terminal(&folder, &["-y", "a.iso", "emulated:s.img"], &[]) else { return };
+    assert_eq!(session.status, Some(0), "{}", session.shown);
+    assert!(!session.shown.contains("Erase?"), "{}", session.shown);
+}
+
+#[test]
+fn what_was_typed_before_the_question_is_no_answer() {
+    let folder = prepared();
+    // The prompt is still to come when "image" is shown; its answer is "n".
+    let answers = [("image ", "y\n"), ("Erase? [y/N]", "n\n")];
+    let Some(session) = at_terminal(&folder, &["a.iso", "emulated:s.img"], &answers) else { return };
+    // Either the early "y" was thrown away, or it came after the question was shown: this is a matter of milliseconds.
+    if session.status == Some(5) {
+        assert!(folder.read("s.img") == noise(OLD, 8 * MIB));
+    }
+}
+
+#[test]
+fn an_interrupt_at_the_question() {
+    let folder = prepared();
+    let Some(session) = at_terminal(&folder, &["a.iso", "emulated:s.img"], &[("Erase? [y/N]", "\u{3}")]) else { return };
+    // setsid becomes the program, or tells of its death as a shell does.
+    assert!(matches!(session.status, None | Some(130 | 2)), "{:?} {}", session.status, session.shown);
+    assert!(session.shown.contains("stopped") && !session.shown.contains("refused"), "{}", session.shown);
+    assert!(folder.read("s.img") == noise(OLD, 8 * MIB));
+}
+
+#[test]
+fn holes_are_on_the_card() {
+    let folder = prepared();
+    folder.write("a.iso.map", format!("0x0 + 1\n0x0 0x100000 +\n0x100000 0x1000 -\n0x101000 0x{:x} +\n", 3 * MIB - 0x101000));
+    let Some(session) = at_terminal(&folder, &["a.iso", "emulated:s.img"], &[("Erase? [y/N]", "n\n")]) else { return };
+    assert!(session.status == Some(5) && session.shown.contains("with holes: 4.10 kB (4096 bytes)"), "{}", session.shown);
+}
+
+#[test]
+fn an_unusual_disk_asks_for_more_than_a_yes() {
+    if !can_loop() {
+        return;
+    }
+    let (_turn, folder) = (turn(), prepared());
+    folder.shell("printf 'LUKS\\272\\276\\0\\002' | dd of=s.img conv=notrunc status=none").must_be(0);
+    let Some(device) = Loop::of(&folder, "s.img", &[]) else { return };
+    let name = device.node.rsplit('/').next().unwrap();
+    let question = format!("[{name}]");
+    for answer in ["y\n", "yes\n", "\n"] {
+        let Some(session) = at_terminal(&folder, &["a.iso", &device.node], &[(&question, answer)]) else { return };
+        assert_eq!(session.status, Some(5), "{}", session.shown);
+        assert!(session.shown.contains("LUKS") && session.shown.contains("unusual"), "{}", session.shown);
+        assert!(folder.read("s.img")[8..] == noise(OLD, 8 * MIB)[8..], "{answer:?}");
+    }
+    let Some(session) = at_terminal(&folder, &["a.iso", &device.node], &[(&question, &format!("{name}\n"))]) else { return };
+    assert_eq!(session.status, Some(0), "{}", session.shown);
+    drop(device);
+    folder.must_be_equal("a.iso", "s.img");
+}
+
+#[test]
+fn without_a_medium_there_is_a_list_and_no_is_no() {
+    let folder = prepared();
+    if !can_loop() {
+        return;
+    }
+    let _turn = turn();
+    let Some(device) = Loop::of(&folder, "s.img", &[]) else { return };
+    if !is_only_stick(&device) {
+        return;
+    }
+    // Nobody to ask: the medium is to be named.
+    folder.flash(2, &["-y", "a.iso"]).must_say(&device.node);
+    let Some(session) = at_terminal(&folder, &["a.iso"], &[("Which one?", "n\n")]) else { return };
+    assert_eq!(session.status, Some(5), "{}", session.shown);
+    assert!(session.shown.contains(&device.node), "{}", session.shown);
+    assert!(folder.read("s.img") == noise(OLD, 8 * MIB));
+}
