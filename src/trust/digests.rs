@@ -24,7 +24,7 @@ pub type Digests = BTreeMap<Algorithm, String>;
 
 /// A name that is no algorithm's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a digest that discrip knows; known are crc32, md5, sha1, sha224, sha256, sha384, sha512")]
+#[error("{0:?} is not a digest that this program knows; known are crc32, md5, sha1, sha224, sha256, sha384, sha512")]
 pub struct UnknownAlgorithm(String);
 
 impl Algorithm {

@@ -3,9 +3,11 @@
 use std::fs;
 use std::process::Command;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::common::{Folder, Ran, finish, installed, is_root, skipped};
+use crate::common::{Folder, Ran, finish, installed, is_root, skipped, wait};
 
 const ISOFLASH: &str = env!("CARGO_BIN_EXE_isoflash");
 const ISOVERIFY: &str = env!("CARGO_BIN_EXE_isoverify");
@@ -222,4 +224,23 @@ fn a_fake_stick_does_not_pass_because_the_image_is_empty_where_addresses_meet() 
         assert_eq!((&result["verified"], &result["differences"][0]["offset"]), (&Value::Bool(false), &(8 * MIB).into()), "{ran}");
         assert!(folder.read("stick")[..MIB].iter().all(|byte| *byte == 0), "the first MiB is not zero again");
     }
+}
+
+#[test]
+fn a_signal_is_heard_while_nobody_writes_to_the_pipe() {
+    let folder = Folder::new();
+    folder.write("old.img", "old");
+    shell(&folder, "mkfifo pipe").must_be(0);
+    for script in ["exec $ISOFLASH -y pipe out.img", "exec $ISOVERIFY pipe old.img"] {
+        let mut command = folder.command("bash", &["-c", script]);
+        command.env("ISOFLASH", ISOFLASH).env("ISOVERIFY", ISOVERIFY);
+        let child = command.spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+        wait(child, script).must_die_by(15);
+    }
+    assert_eq!(folder.names(), ["old.img", "pipe"]);
+    // And what comes late comes whole.
+    shell(&folder, "(sleep 0.5; seq 200000) > pipe & $ISOFLASH -y pipe out.img && seq 200000 | cmp - out.img").must_be(0);
+    shell(&folder, "(sleep 0.5; seq 200000) > pipe & $ISOVERIFY pipe out.img").must_be(0);
 }
