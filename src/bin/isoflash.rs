@@ -8,10 +8,8 @@ use discsmith::emulated;
 use discsmith::event::JobResult;
 use discsmith::jobs::flash::{self, Given, TargetOperand};
 use discsmith::jobs::{Answer, Failure, Question, targets};
-use discsmith::medium::Medium;
 use discsmith::status::Status;
-use discsmith::sys::topology::{Block, Kind};
-use discsmith::sys::{DeviceNumber, Stop, Sysfs};
+use discsmith::sys::{Stop, Sysfs};
 use discsmith::ui::Screen;
 use discsmith::ui::args::isoflash::Args;
 use discsmith::ui::args::{Arguments, EMULATED};
@@ -49,25 +47,6 @@ fn target(named: OsString) -> Result<TargetOperand, NoJob> {
         return Ok(TargetOperand::Path(named.into()));
     };
     let stick = emulated::stick(text).map_err(|error| (Status::Usage, error.to_string()))?;
-    let geometry = stick.geometry();
-    let block = Block {
-        number: DeviceNumber { major: 0, minor: 0 },
-        name: named.to_string_lossy().into_owned(),
-        node: named.into(),
-        // Its rules are those of a file that is shown as a disk.
-        kind: Kind::Loop,
-        size: geometry.bytes,
-        sector: geometry.sector,
-        start: 0,
-        is_read_only: stick.is_read_only(),
-        is_removable: true,
-        disk_sequence: None,
-        vendor: Some(stick.vendor().into()),
-        model: Some(stick.model().into()),
-        serial: Some(stick.serial().into()),
-        by_id: None,
-        whole: None,
-        backing: std::path::absolute(stick.backing()).ok(),
-    };
+    let block = stick.as_disk(&named.to_string_lossy());
     Ok(TargetOperand::Given(Box::new(Given { medium: Arc::new(stick), block })))
 }

@@ -31,6 +31,8 @@ use self::faults::{Access, Faults, Reach};
 pub(super) use self::operand::OPTIONS;
 use self::operand::Operand;
 use crate::medium::{Geometry, Medium, Writable};
+use crate::sys::DeviceNumber;
+use crate::sys::topology::{Block, Kind};
 
 /// An emulated stick that is plugged in. Dropped, it forgets what its cache held, as at a power cut.
 #[derive(Debug)]
@@ -91,6 +93,29 @@ impl Stick {
     /// The serial number.
     pub fn serial(&self) -> &'static str {
         "EMUSTICK1"
+    }
+
+    /// The stick as a disk of this machine would be described, under the name that the person gave it.
+    pub fn as_disk(&self, name: &str) -> Block {
+        Block {
+            number: DeviceNumber { major: 0, minor: 0 },
+            name: name.into(),
+            node: name.into(),
+            // Its rules are those of a file that is shown as a disk.
+            kind: Kind::Loop,
+            size: self.geometry.bytes,
+            sector: self.geometry.sector,
+            start: 0,
+            is_read_only: self.read_only,
+            is_removable: true,
+            disk_sequence: None,
+            vendor: Some(self.vendor().into()),
+            model: Some(self.model().into()),
+            serial: Some(self.serial().into()),
+            by_id: None,
+            whole: None,
+            backing: std::path::absolute(&self.backing).ok(),
+        }
     }
 
     /// FILE, which the stick is made of, as it was named.

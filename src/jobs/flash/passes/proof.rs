@@ -1,0 +1,180 @@
+//! Reading the medium back, and naming what differs.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::event::TransferPhase;
+use crate::jobs::Failure;
+use crate::medium::{Span, Spans, read_around};
+use crate::pipeline::{CHUNK, Digested, Digesting, stream};
+use crate::status::Status;
+use crate::sys::Buffer;
+use crate::trust::{Algorithm, sha256};
+
+use super::Passes;
+use super::trouble::thread_failed;
+
+/// Chunks that are looked into to name sectors. Of a stick that is wrong in more of them the chunks say enough.
+const LOCATED: usize = 64;
+
+/// A run of zeros of this length, at a multiple of it, is read once more after the head. Well below [`HEAD`]: some fake sticks scatter what
+/// they wrap.
+const BLANK: usize = 64 << 10;
+
+impl Passes<'_> {
+    /// Reads everything but the head back, and compares it with what was written. Digests are those of the medium, the head taken for
+    /// granted: [`Self::prove_head`] makes good on it.
+    pub(in crate::jobs::flash) fn prove_body(
+        &mut self,
+        written: &Digested,
+        algorithms: BTreeSet<Algorithm>,
+    ) -> Result<Digested, Failure> {
+        self.blank_head()?;
+        self.phase(TransferPhase::Verify);
+        let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
+        let (total, stop) = (self.outcome.bytes, self.stop.clone());
+        let unreadable = Arc::new(Mutex::new(Spans::default()));
+        let reader = self.reader_back(Arc::clone(&unreadable));
+        let mut blank = BTreeSet::new();
+        let read = stream(reader, &digesting, &stop, |chunk| {
+            if is_blank(chunk.bytes()) {
+                blank.insert((chunk.offset / CHUNK as u64) as usize);
+            }
+            self.progress(TransferPhase::Verify, chunk.offset + chunk.bytes().len() as u64, Some(total));
+            Ok::<_, Failure>(())
+        });
+        read.map_err(|broken| self.broken_back(broken))?;
+        let back = digesting.finish().map_err(Failure::failed)?;
+        self.blank = blank;
+        self.outcome.unreadable = std::mem::take(&mut *unreadable.lock().unwrap_or_else(PoisonError::into_inner));
+        // What can't be read counts as zeros in the digests, and the image may have zeros there: that proves nothing.
+        let is_same = back.chunks == written.chunks && self.outcome.unreadable.is_empty();
+        if is_same { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
+    }
+
+    /// Reads the medium's image, with the head from memory.
+    fn reader_back(&self, unreadable: Arc<Mutex<Spans>>) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
+        let (medium, head, end) = (Arc::clone(&self.medium), self.head.clone(), self.outcome.bytes);
+        let sector = medium.geometry().sector as usize;
+        move |buffer, offset| {
+            let length = end.saturating_sub(offset).min(buffer.len() as u64) as usize;
+            if length == 0 {
+                return Ok(0);
+            }
+            // A read that says it succeeded and brings nothing must not find the last chunk here.
+            buffer.fill(0xa5);
+            let skip = head.as_ref().filter(|_| offset == 0).map_or(0, |head| head.len());
+            let sectors = length.next_multiple_of(sector);
+            if sectors > skip {
+                let mut missing = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+                read_around(&*medium, &mut buffer[skip..sectors], offset + skip as u64, &mut missing)?;
+            }
+            if let Some(head) = head.as_ref().filter(|_| offset == 0) {
+                buffer[..skip].copy_from_slice(head);
+            }
+            Ok(length)
+        }
+    }
+
+    /// Reads the first and the last chunk once more, now that the head is there: it is what was withheld, and did not land on anything
+    /// else. Beyond its real size a fake stick puts data where other data is. The zeros of [`Self::blank_head`] went the same way and were
+    /// not noticed, so that whatever the head could have hit without being hit itself was zero, or lies in the last MiB.
+    pub(in crate::jobs::flash) fn prove_head(&mut self, written: &Digested) -> Result<(), Failure> {
+        let mut numbers = std::mem::take(&mut self.blank);
+        numbers.extend([0, written.chunks.len().saturating_sub(1)]);
+        let mut back: Vec<String> = written.chunks.clone();
+        let mut unreadable = Spans::default();
+        let mut buffer = Buffer::new(CHUNK);
+        for number in numbers {
+            if self.stop.requested().is_some() {
+                let interrupted = self.interrupted();
+                return Err(self.withdraw_head(interrupted));
+            }
+            let span = self.chunk(number);
+            buffer.fill(0xa5);
+            let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
+            let read = read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable);
+            if let Err(error) = read {
+                let failure = self.reading_failed(&error, span.offset);
+                return Err(self.withdraw_head(failure));
+            }
+            if let Some(digest) = back.get_mut(number) {
+                *digest = sha256(&buffer[..span.length as usize]);
+            }
+        }
+        if back == written.chunks && unreadable.is_empty() {
+            return Ok(());
+        }
+        self.outcome.unreadable = unreadable;
+        // While the disk is still readable: what is on it now is what is to be named.
+        let failure = self.locate(written, &back);
+        Err(self.withdraw_head(failure))
+    }
+
+    /// Names what differs, to the sector where the source can be read again, else by the chunk.
+    fn locate(&mut self, written: &Digested, back: &[String]) -> Failure {
+        self.phase(TransferPhase::Locate);
+        let mut differences = Spans::default();
+        let sector = self.medium.geometry().sector.max(512);
+        let different = written.chunks.iter().zip(back).enumerate().filter(|(_, (written, back))| written != back);
+        for (count, (number, _)) in different.enumerate() {
+            let span = self.chunk(number);
+            if count >= LOCATED || self.stop.requested().is_some() {
+                differences.push(span.offset, span.length);
+                continue;
+            }
+            let (mut ours, mut theirs) = (vec![0; span.length as usize], Buffer::new(CHUNK));
+            let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
+            let mut unreadable = Spans::default();
+            let is_read = read_around(&*self.medium, &mut theirs[..sectors], span.offset, &mut unreadable).is_ok();
+            if let Some(head) = self.head.as_ref().filter(|_| number == 0 && !self.is_head_written) {
+                theirs[..head.len()].copy_from_slice(head);
+            }
+            let is_same_source = self.source.read_again(&mut ours, span.offset).is_some()
+                && written.chunks.get(number).is_some_and(|digest| *digest == sha256(&ours));
+            if !is_read || !is_same_source {
+                differences.push(span.offset, span.length);
+                continue;
+            }
+            // What can't be read is named as that.
+            for hole in unreadable.iter() {
+                let (from, to) = ((hole.offset - span.offset) as usize, (hole.end() - span.offset) as usize);
+                let to = to.min(ours.len());
+                theirs[from.min(to)..to].copy_from_slice(&ours[from.min(to)..to]);
+            }
+            differences.push_differences(&ours, &theirs[..span.length as usize], span.offset, sector);
+        }
+        self.outcome.differences = differences;
+        self.verdict()
+    }
+
+    /// What came of reading back, in a sentence.
+    fn verdict(&self) -> Failure {
+        let name = &self.outcome.medium;
+        let advice = "take another stick, or another port and cable; what is on this one does not boot";
+        let (differs, unreadable) = (self.outcome.differences.bytes(), self.outcome.unreadable.bytes());
+        if differs > 0 {
+            return Failure::new(
+                Status::Different,
+                format!("{name} does not hold what was written to it: {differs} bytes came back different; {advice}"),
+            );
+        }
+        if unreadable > 0 {
+            return Failure::failed(format!("{name} can't be read back: {unreadable} bytes are unreadable; {advice}"));
+        }
+        Failure::new(Status::Different, format!("{name} gave other bytes at the first reading than at the second; {advice}"))
+    }
+
+    fn chunk(&self, number: usize) -> Span {
+        let offset = number as u64 * CHUNK as u64;
+        Span { offset, length: (self.outcome.bytes - offset.min(self.outcome.bytes)).min(CHUNK as u64) }
+    }
+}
+
+/// True where zeros that are not the chunk's own could lie in it: all zero in a run, or up to one of its ends.
+fn is_blank(chunk: &[u8]) -> bool {
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    let end = chunk.len().min(512);
+    chunk.chunks(BLANK).any(is_zero) || is_zero(&chunk[..end]) || is_zero(&chunk[chunk.len() - end..])
+}

@@ -1,0 +1,125 @@
+//! From the open medium to the proof.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::event::{Event, FlashOutcome, Observer};
+use crate::image::signature::{self, Kind};
+use crate::jobs::{Failure, cards};
+use crate::pipeline::CHUNK;
+use crate::status::Status;
+use crate::sys::{Inhibit, Stop};
+use crate::trust::{Algorithm, Digests, Expected, Ledger};
+
+use super::passes::Passes;
+use super::source::Source;
+use super::target::{Opened, Target};
+use super::{Proof, Request};
+
+/// An image, and the medium that it is to be written to.
+pub(super) struct Writing<'a> {
+    pub(super) request: &'a Request,
+    pub(super) source: &'a Source,
+    pub(super) target: &'a Target<'a>,
+    pub(super) opened: &'a Opened,
+    /// What the image's digest should be.
+    pub(super) expected: Option<&'a Expected>,
+}
+
+/// What is known when all went well.
+pub(super) struct Written {
+    pub(super) digests: Digests,
+    /// What a person should know besides.
+    pub(super) reasons: Vec<String>,
+    pub(super) ledger: Ledger,
+}
+
+impl Writing<'_> {
+    /// Writes and proves.
+    pub(super) fn run(&self, observer: &mut dyn Observer, stop: &Stop, outcome: &mut FlashOutcome) -> Result<Written, Failure> {
+        let inhibit = Inhibit::sleep("isoflash", "writing an image");
+        if let Err(why) = &inhibit {
+            observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
+        }
+        let algorithms: BTreeSet<Algorithm> = std::iter::once(Algorithm::Sha256)
+            .chain(self.request.digests.iter().copied())
+            .chain(self.expected.iter().flat_map(|expected| expected.algorithms()))
+            .collect();
+        let mut passes = Passes::new(self.source, Arc::clone(&self.opened.medium), outcome, observer, stop);
+        let written = passes.write_body(algorithms.clone())?;
+        let mut reasons = Vec::new();
+        if self.source.has_changed() {
+            return Err(self.corrupt("it changed while it was read", passes.outcome));
+        }
+        if let Some(expected) = self.expected {
+            match expected.compare(&written.digests) {
+                Ok(what) => reasons.push(format!("the image matches the expected {what}")),
+                Err(what) => {
+                    let computed = expected.computed(&written.digests).unwrap_or_default();
+                    let why = format!("it does not match its checksum: expected {what}, and it has {computed}");
+                    return Err(self.corrupt(&why, passes.outcome));
+                }
+            }
+        }
+        let proved = match self.request.proof {
+            Proof::ReadBack => Some(passes.prove_body(&written, algorithms)?),
+            Proof::None => None,
+        };
+        self.check_disk()?;
+        passes.write_head()?;
+        if proved.is_some() {
+            passes.prove_head(&written)?;
+            self.check_disk()?;
+        }
+        outcome.verified = proved.is_some();
+        let sha256 = written.digests.get(&Algorithm::Sha256).cloned().unwrap_or_default();
+        let ledger = Ledger::new(outcome.bytes, CHUNK as u32, sha256, written.chunks.clone());
+        reasons.extend(self.left_behind(outcome.bytes));
+        if let (Target::File(path, _), Proof::ReadBack) = (self.target, self.request.proof) {
+            reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
+        }
+        let mut digests = proved.unwrap_or(written).digests;
+        digests.retain(|algorithm, _| self.request.digests.contains(algorithm));
+        Ok(Written { digests, reasons, ledger })
+    }
+
+    /// What lay on the medium before, and is not covered by the image.
+    fn left_behind(&self, bytes: u64) -> Option<String> {
+        let geometry = self.opened.medium.geometry();
+        let end = bytes.next_multiple_of(geometry.sector.into());
+        let old: Vec<String> = signature::beyond(self.target.judged().map_or(&[], |judged| &judged.contents), end)
+            // What systems look for at the end of a disk.
+            .filter(|found| matches!(found.kind, Kind::GptBackup | Kind::Md | Kind::Zfs))
+            .map(|found| format!("{} at byte {}", cards::named(found), found.offset))
+            .collect();
+        (!old.is_empty()).then(|| {
+            format!(
+                "behind the image lies what was there before: {}; some systems act on it (`wipefs` shows and removes such signs)",
+                old.join(", ")
+            )
+        })
+    }
+
+    /// The image is not what it should be: the medium keeps its first MiB zero.
+    fn corrupt(&self, why: &str, outcome: &FlashOutcome) -> Failure {
+        Failure::new(
+            Status::Corrupt,
+            format!(
+                "{}: {why}; get the image anew. {} holds a part of it, and does not boot",
+                self.source.name(),
+                outcome.medium
+            ),
+        )
+    }
+
+    /// Pinned from the card to the last byte: the disk is still the one that the person was asked about.
+    fn check_disk(&self) -> Result<(), Failure> {
+        match (self.target, &self.opened.disk) {
+            (Target::Disk(disk), Some(device)) if !disk.is_same(device) => Err(Failure::stopped(format!(
+                "{} was changed or unplugged meanwhile; nothing is proved; plug the stick in again, and run the same command",
+                disk.card().node
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
