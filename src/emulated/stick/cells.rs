@@ -4,23 +4,7 @@ use std::io;
 
 use super::backing::Backing;
 use super::cache::Cache;
-
-/// What the stick does with bytes past its real capacity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beyond {
-    /// Addresses begin anew, so that later data overwrites earlier data.
-    Wrap,
-    /// Writes vanish, reads bring zeros.
-    Drop,
-}
-
-/// What the stick does when it is told to empty its cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flush {
-    Honest,
-    /// It says yes, and does nothing.
-    Ignored,
-}
+use super::operand::{Beyond, Flush};
 
 /// The cells and the cache before them. Addresses are made real first: the cache knows no others.
 #[derive(Debug)]

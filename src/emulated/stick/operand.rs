@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::cells::{Beyond, Flush};
 use super::error::StickError;
 use super::faults::{Access, Failing, Faults};
 use crate::emulated::grammar::{GrammarError, Word, Words};
@@ -29,6 +28,23 @@ const SIZE: &str = "N, like 64M or 1000000s";
 
 /// The longest file that Linux can make.
 const LONGEST: u64 = i64::MAX as u64;
+
+/// What the stick does with bytes past its real capacity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beyond {
+    /// Addresses begin anew, so that later data overwrites earlier data.
+    Wrap,
+    /// Writes vanish, reads bring zeros.
+    Drop,
+}
+
+/// What the stick does when it is told to empty its cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flush {
+    Honest,
+    /// It says yes, and does nothing.
+    Ignored,
+}
 
 /// The stick that a person asked for.
 #[derive(Debug)]
