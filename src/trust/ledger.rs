@@ -23,9 +23,9 @@ pub enum LedgerError {
     /// Not JSON, or without what a ledger has.
     #[error("it is no ledger ({0})")]
     NoLedger(String),
-    /// Of a later version.
+    /// Of another version.
     #[error("it is a ledger of format {0}, and this program knows format {known}", known = Ledger::FORMAT)]
-    Later(u32),
+    Other(u32),
     /// Its numbers contradict each other.
     #[error("it contradicts itself: {0} chunks of {1} bytes are not {2} bytes, or a digest is none")]
     Contradiction(usize, u32, u64),
@@ -48,8 +48,8 @@ impl Ledger {
     /// Everything that would make a comparison with it wrong.
     pub fn parse(text: &[u8]) -> Result<Self, LedgerError> {
         let ledger: Self = serde_json::from_slice(text).map_err(|error| LedgerError::NoLedger(error.to_string()))?;
-        if ledger.format > Self::FORMAT {
-            return Err(LedgerError::Later(ledger.format));
+        if ledger.format != Self::FORMAT {
+            return Err(LedgerError::Other(ledger.format));
         }
         let is_digest = |hex: &String| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let fits = ledger.chunk > 0 && ledger.size.div_ceil(u64::from(ledger.chunk)) == ledger.chunks.len() as u64;
@@ -82,6 +82,7 @@ mod tests {
             text.replacen("00\"", "0g\"", 1),
             text.replacen("00\"", "0\"", 1),
             text.replacen("\"format\":1", "\"format\":2", 1),
+            text.replacen("\"format\":1", "\"format\":0", 1),
             text[..text.len() / 2].into(),
         ] {
             assert!(Ledger::parse(hurt.as_bytes()).is_err(), "{hurt}");

@@ -31,7 +31,8 @@ impl Bar {
     pub(super) fn progress(&mut self, progress: &Progress) {
         self.heard = Instant::now();
         self.text = report::progress(progress);
-        self.bar.set_length(progress.total.unwrap_or(0));
+        // Of what has no known end the bar stays empty.
+        self.bar.set_length(progress.total.unwrap_or(u64::MAX));
         self.bar.set_position(progress.done);
         self.bar.set_message(self.text.clone());
     }
@@ -40,7 +41,7 @@ impl Bar {
     pub(super) fn idle(&mut self) {
         let silence = self.heard.elapsed();
         if silence >= SILENCE && !self.text.is_empty() {
-            self.bar.set_message(format!("waiting for the drive, {} s: {}", silence.as_secs(), self.text));
+            self.bar.set_message(format!("waiting for the device, {} s: {}", silence.as_secs(), self.text));
         }
     }
 

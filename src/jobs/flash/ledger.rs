@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, absolute};
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::jobs::Failure;
 use crate::medium::{load, save};
 use crate::trust::Ledger;
@@ -27,7 +29,8 @@ pub(super) fn check(request: &Request, source: &Source, target: &Target<'_>) -> 
         Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             match fs::metadata(folder) {
-                Ok(meta) if meta.is_dir() => Ok(()),
+                Ok(meta) if meta.is_dir() => access(folder, AccessFlags::W_OK)
+                    .map_err(|errno| Failure::failed(format!("{name} can't be saved: {}; choose another folder", errno.desc()))),
                 Ok(_) => Err(Failure::failed(format!("{name} can't be saved: {} is no folder", folder.display()))),
                 Err(error) => Err(Failure::failed(format!("looking for the folder of {name}: {error}; make it first"))),
             }
