@@ -15,6 +15,7 @@ use crate::stories::{Ending, Story};
 pub const ALL: &[(&str, Story)] = &[
     ("stick_written", written),
     ("stick_refused", refused),
+    ("stick_in_use", in_use),
     ("stick_failing", failing),
     ("stick_unplugged", unplugged),
     ("stick_replaced", replaced),
@@ -155,6 +156,65 @@ chapter read_only; chapter too_small; chapter nobody_to_ask; chapter no_such_sti
         }
     }
     Ok(said)
+}
+
+/// Sticks that something stands on: each way to use one that a kernel knows without further tools.
+fn in_use() -> Ending {
+    let guest = Guest::new()?;
+    guest.disc("image.iso", 29, 5000)?;
+    let (first, second) = (used(&guest, "first")?, used(&guest, "second")?);
+    let guest = guest.with_sticks([Stick::new(Bus::Usb, &first), Stick::new(Bus::Usb, &second)]);
+    guest.run(
+        r#"
+refused() { # NODE TEXT
+    cp "/share/$2" before
+    fails 5 isoflash --yes --unmount /share/image.iso "$1"
+    said "$3"
+    ends 0 cmp before "/share/$2"
+}
+swap() {
+    mkswap -q "$(stick 0)"
+    swapon "$(stick 0)"
+    refused "$(stick 0)" first swap
+    swapoff "$(stick 0)"
+}
+partition() {
+    # An MBR with one entry of type 83h, from sector 2048 on, of 20480 sectors.
+    { head -c 446 /dev/zero; printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\120\0\0'; head -c 48 /dev/zero; printf '\125\252'; } |
+        dd of="$(stick 0)" conv=fsync status=none
+    ends 0 blockdev --rereadpt "$(stick 0)"
+    wait_for test -b "$(stick 0)1"
+    refused "$(stick 0)1" first "did you mean $(stick 0)?"
+}
+file_on_it() { # shown as a disk, and that mounted: neither the stick nor its partition is free
+    load ext4
+    load loop
+    mkfs.ext4 -q "$(stick 0)1"
+    mkdir -p /mnt/stick /mnt/file
+    mount "$(stick 0)1" /mnt/stick
+    truncate -s 2M /mnt/stick/file
+    mkfs.ext4 -q /mnt/stick/file
+    mount -o loop /mnt/stick/file /mnt/file
+    sync
+    refused "$(stick 0)" first "losetup -d"
+    umount /mnt/file
+}
+image_on_it() {
+    head -c 1000000 /share/image.iso >/mnt/stick/image.iso
+    sync
+    fails 5 isoflash --yes --unmount /mnt/stick/image.iso "$(stick 0)"
+    said "lies on $(stick 0) itself"
+    ends 0 umount /mnt/stick
+}
+open_for_writing() {
+    exec 5<>"$(stick 1)"
+    refused "$(stick 1)" second "writing"
+    exec 5>&-
+    ends 0 isoflash --yes /share/image.iso "$(stick 1)"
+}
+chapter swap; chapter partition; chapter file_on_it; chapter image_on_it; chapter open_for_writing
+"#,
+    )
 }
 
 /// Sectors that can't be written: an error of the stick, and no space left inside of it. And such as can't be read back.
