@@ -9,6 +9,7 @@ mod checksums;
 mod common;
 mod damaged_disc;
 mod drive_trouble;
+mod failing_disk;
 mod flash_emulated;
 mod flash_file;
 mod flash_kills;
