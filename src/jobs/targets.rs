@@ -63,9 +63,8 @@ fn listed(topology: &Topology, block: &Block) -> ListedTarget {
     if !may_be_written(&findings) {
         return verdict(card, &findings);
     }
-    let is_mounted = findings.iter().any(|finding| finding.grade == Grade::Mounted);
-    let claim = if is_mounted { Claim::Shared } else { Claim::ExclusiveToRead };
-    match BlockDevice::open(&block.node, block.number, claim) {
+    // Shared: a list must not get in the way of somebody who mounts the stick just now.
+    match BlockDevice::open(&block.node, block.number, Claim::Shared) {
         Ok(device) => {
             let (signatures, lines) = cards::contents(&device);
             card.contents = lines;
