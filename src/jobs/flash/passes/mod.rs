@@ -201,7 +201,7 @@ impl<'a> Passes<'a> {
         }
         self.told = Some(Instant::now());
         let rate = self.meter.rate();
-        let eta = total.filter(|_| rate > 0).map(|total| total.saturating_sub(done) * 1000 / rate);
+        let eta = total.filter(|_| rate > 0).map(|total| total.saturating_sub(done).saturating_mul(1000) / rate);
         self.observer.event(&Event::Progress(Progress {
             phase: PhaseName::Transfer(phase),
             unit: Unit::Bytes,
