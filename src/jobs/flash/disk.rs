@@ -46,8 +46,13 @@ impl Disk {
             let claim = if judged.is_mounted() { Claim::Shared } else { Claim::ExclusiveToRead };
             let device = open(node, &block, claim)?;
             // The guard knows the file of a loop device by its names; this one may have been deleted.
-            if block.kind == Kind::Loop && device.loop_file().is_some_and(|file| source.is_inode(file)) {
+            let file = if block.kind == Kind::Loop { device.loop_file() } else { None };
+            if file.is_some_and(|file| source.is_inode(file.inode)) {
                 return Err(Failure::refused(format!("{name} shows the image {} itself; take another device", source.name())));
+            }
+            if let Some(number) = file.and_then(|file| file.node_of) {
+                let below = topology.find(number).map_or_else(|| "below it".into(), |below| below.node.display().to_string());
+                return Err(Failure::refused(format!("{name} is made of the disk {below}; name {below} itself")));
             }
             Ok(Arc::new(device))
         })?;
