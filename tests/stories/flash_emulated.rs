@@ -480,6 +480,11 @@ fn looking_writes_nothing() {
         ran.must_not_claim();
     }
     folder.flash(5, &["-n", "a.iso", "emulated:s.img,readonly"]);
+    // What --yes alone would not be enough for is told, unless more than that was said.
+    folder.shell("cp s.img luks.img; printf 'LUKS\\272\\276\\0\\002' | dd of=luks.img conv=notrunc status=none").must_be(0);
+    folder.flash(0, &["-n", "a.iso", "emulated:luks.img"]).must_say("--yes alone");
+    folder.flash(0, &["-n", "a.iso", "emulated:luks.img", "--expect", "size=4M"]).must_not_say("--yes alone");
+    folder.remove(&["luks.img"]);
     let (_, result) = folder.flash_json(0, &["-n", "-y", "a.iso", "emulated:s.img"]);
     assert_eq!((&result["verified"], &result["written"]), (&false.into(), &0.into()));
     assert_eq!((stamp(), folder.names()), before);
