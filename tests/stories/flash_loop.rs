@@ -132,6 +132,10 @@ fn looking_opens_nothing_for_writing() {
         ran.must_be(0);
         assert!(!trace.is_some_and(|trace| was_opened_for_writing(&trace, &[&device.node])), "{ran}");
     }
+    if !list.is_empty() {
+        let lines = folder.flash(0, &["--list", "--json"]).out();
+        assert!(lines.lines().last().is_some_and(|line| line.contains(r#""event":"result""#)), "{lines}");
+    }
     refused(&folder, &["a.iso", &device.node], &device.node, "--yes");
     assert!(folder.read("d.img") == noise(OLD, 2 * MIB));
 }
