@@ -13,7 +13,6 @@ use crate::jobs::Failure;
 use crate::jobs::meter::Meter;
 use crate::medium::Writable;
 use crate::pipeline::{Chunk, Digested, Digesting, stream};
-use crate::status::Status;
 use crate::sys::{Buffer, Stop};
 use crate::trust::Algorithm;
 
@@ -130,7 +129,7 @@ impl<'a> Passes<'a> {
         match self.blank_head() {
             Ok(()) => failure,
             // That says already what it may be now.
-            Err(error) if error.status == Status::Stopped => failure,
+            Err(error) if error == failure => failure,
             Err(_) => Failure::new(
                 failure.status,
                 format!("{}; its first MiB could not be made zero again: it may boot after all", failure.reason),
