@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -530,7 +530,13 @@ fn waiting(folder: &Folder, image: &[u8]) -> (std::process::Child, std::process:
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(image).unwrap();
     stdin.flush().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    // All whole chunks of it were written by then: it waits for the next.
+    let end = image.len() / (4 * MIB) * 4 * MIB;
+    let begin = Instant::now();
+    while folder.read("s.img")[end - 1] != image[end - 1] {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it does not write");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     (child, stdin)
 }
 
