@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJob> {
     if args.list {
         drives::run(&Sysfs::default(), screen);
-        return Ok(JobResult::new(Status::Done));
+        return Ok(program::told(JobResult::new(Status::Done), screen));
     }
     let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
     let operands = args.operands().map_err(|error| usage(&error))?;

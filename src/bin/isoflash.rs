@@ -23,7 +23,7 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
     let failed = |failure: Failure| (failure.status, failure.reason);
     if args.list {
         targets::list(&Sysfs::default(), screen).map_err(failed)?;
-        return Ok(JobResult::new(Status::Done));
+        return Ok(program::told(JobResult::new(Status::Done), screen));
     }
     let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
     let mut ask = |question: &Question| -> Answer { args.show().prompt().ask(question, stop) };

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use discsmith::emulated;
 use discsmith::event::{Event, JobResult, MediumCard, Observer};
+use discsmith::jobs::cards;
 use discsmith::jobs::verify::{self, Attached};
-use discsmith::medium::Medium;
 use discsmith::status::Status;
 use discsmith::sys::Stop;
 use discsmith::ui::Screen;
@@ -38,16 +38,7 @@ fn attached(medium: &OsStr) -> Result<Attached, NoJob> {
         return Ok(Attached::Drive(port));
     }
     let stick = emulated::stick(emulated).map_err(|error| (Status::Usage, error.to_string()))?;
-    let geometry = stick.geometry();
-    let card = MediumCard {
-        node: format!("{EMULATED}{emulated}"),
-        model: Some(format!("{} {}", stick.vendor(), stick.model())),
-        serial: Some(stick.serial().into()),
-        bytes: Some(geometry.bytes),
-        sector: geometry.sector,
-        bus: "emulated".into(),
-        contents: Vec::new(),
-    };
+    let card = MediumCard { bus: "emulated".into(), ..cards::of(&stick.as_disk(&medium.to_string_lossy())) };
     let backing = stick.backing().to_owned();
     Ok(Attached::Stick(card, Box::new(stick), backing))
 }

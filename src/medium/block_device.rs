@@ -97,8 +97,8 @@ impl BlockDevice {
         disk::size(&self.file).is_ok_and(|bytes| bytes == self.geometry.bytes) && disk::sequence(&self.file) == self.sequence
     }
 
-    /// The file that a loop device is made of, by device and inode. Only loop devices may be asked.
-    pub fn loop_file(&self) -> Option<(u64, u64)> {
+    /// The file that a loop device is made of. Only loop devices may be asked.
+    pub fn loop_file(&self) -> Option<disk::LoopFile> {
         disk::loop_file(&self.file)
     }
 

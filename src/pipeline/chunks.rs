@@ -93,7 +93,6 @@ pub fn stream_slow<E>(
         while let Ok(buffer) = free.recv() {
             let mut chunk = Chunk { offset, length: 0, buffer, pool: pool.clone() };
             match source(&mut chunk.buffer, offset) {
-                Ok(0) => return,
                 Ok(length) => chunk.length = length.min(CHUNK),
                 Err(error) => {
                     let _ = send.send(Err((offset, error)));
@@ -105,33 +104,38 @@ pub fn stream_slow<E>(
             chunk.buffer[end..].fill(0);
             offset += chunk.length as u64;
             let is_last = chunk.length < CHUNK;
-            if send.send(Ok(Arc::new(chunk))).is_err() || is_last {
+            let is_lost = chunk.length > 0 && send.send(Ok(Some(Arc::new(chunk)))).is_err();
+            if is_lost || is_last {
+                let _ = send.send(Ok(None));
                 return;
             }
         }
     };
     Builder::new().name("reader".into()).spawn(read).map_err(Broken::Thread)?;
-    while let Some(next) = next(&chunks, stop, &mut idle)? {
-        let chunk = next.map_err(|(at, error)| Broken::Source(at, error))?;
+    let mut end = 0;
+    while let Some(chunk) = next(&chunks, stop, &mut idle, end)? {
+        end = chunk.offset + chunk.length as u64;
         digesting.take(&chunk);
         sink(&chunk).map_err(Broken::Sink)?;
     }
     Ok(())
 }
 
-/// What the reader sends: a chunk, or where it failed.
-type Read = Result<Arc<Chunk>, (u64, io::Error)>;
+/// What the reader sends: a chunk, `None` after the last one, or where it failed.
+type Read = Result<Option<Arc<Chunk>>, (u64, io::Error)>;
 
-/// Waits for the next chunk, but not past a signal.
-fn next<E>(chunks: &Receiver<Read>, stop: &Stop, idle: &mut impl FnMut()) -> Result<Option<Read>, Broken<E>> {
+/// Waits for the chunk that begins at byte `at`, but not past a signal. A reader that is gone without a word broke down: that is no end.
+fn next<E>(chunks: &Receiver<Read>, stop: &Stop, idle: &mut impl FnMut(), at: u64) -> Result<Option<Arc<Chunk>>, Broken<E>> {
     loop {
         if stop.requested().is_some() {
             return Err(Broken::Stopped);
         }
         match chunks.recv_timeout(LOOK_UP) {
-            Ok(read) => return Ok(Some(read)),
+            Ok(read) => return read.map_err(|(at, error)| Broken::Source(at, error)),
             Err(RecvTimeoutError::Timeout) => idle(),
-            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Broken::Source(at, io::Error::other("the thread that reads broke down")));
+            }
         }
     }
 }
@@ -194,6 +198,17 @@ mod tests {
             if left == 0 { Err("full") } else { Ok(()) }
         });
         assert!(matches!(ended, Err(Broken::Sink("full"))));
+    }
+
+    #[test]
+    fn a_source_that_breaks_down_is_no_end() {
+        let breaks = |buffer: &mut [u8], offset: u64| match offset {
+            0 => Ok(buffer.len()),
+            _ => panic!("as wanted by the test"),
+        };
+        let digesting = Digesting::start([].into()).unwrap();
+        let ended = stream(breaks, &digesting, &Stop::never(), |_| Ok::<_, ()>(()));
+        assert!(matches!(ended, Err(Broken::Source(at, _)) if at == CHUNK as u64));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::raw::c_int;
 
+use super::DeviceNumber;
+
 mod ioctl {
     // The macros make public functions; the module keeps them and the raw descriptor in.
     nix::ioctl_read!(
@@ -47,15 +49,28 @@ mod ioctl {
     );
 }
 
-/// `struct loop_info64` in words of 64 bits: 232 bytes. The first two are the file's device and inode.
+/// `struct loop_info64` in words of 64 bits: 232 bytes. The first three are the file's device, its inode, and the device that it is a
+/// node of.
 const LOOP_INFO: usize = 29;
 
-/// The file that a loop device is made of, by device and inode, whatever has become of its name. Only loop devices may be asked.
-pub fn loop_file(device: &File) -> Option<(u64, u64)> {
+/// The file that a loop device is made of, whatever has become of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoopFile {
+    /// Device and inode, as stat(2) tells them.
+    pub inode: (u64, u64),
+    /// The device that it is a node of; `None` for a regular file.
+    pub node_of: Option<DeviceNumber>,
+}
+
+/// What a loop device is made of. Only loop devices may be asked.
+pub fn loop_file(device: &File) -> Option<LoopFile> {
     let mut info = [0; LOOP_INFO];
     // SAFETY: the kernel writes a struct loop_info64, which is as long as `info` and needs no other alignment.
     unsafe { ioctl::loop_status(device.as_raw_fd(), &raw mut info) }.ok()?;
-    Some((info[0], info[1]))
+    let [device, inode, node_of, ..] = info;
+    // Of a regular file older kernels tell the device that it lies on once more (drivers/block/loop.c of Linux 5.15, loop_get_status).
+    let node_of = (node_of != 0 && node_of != device).then(|| DeviceNumber::from(node_of));
+    Some(LoopFile { inode: (device, inode), node_of })
 }
 
 /// Bytes of the device; 0 once it is gone.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use nix::mount::{MntFlags, umount2};
 
-/// Unmounts what is mounted at `point` and lies on the device of `node`: as root by system call; for a person, udisks may unmount what it
+/// Unmounts what is mounted at `point`, which is what `node` is of, a disk or a partition: as root by system call; for a person, udisks may unmount what it
 /// mounted for them. `Err` says why not.
 pub fn unmount(point: &Path, node: &Path) -> Result<(), String> {
     match umount2(point, MntFlags::UMOUNT_NOFOLLOW) {

@@ -20,16 +20,19 @@ pub fn run<A: Arguments>(work: impl FnOnce(&A, &mut Screen, &Stop) -> Result<Job
     };
     let mut screen = Screen::new(args.show().style(), args.show().verbosity(), args.results());
     let stop = Stop::listen().unwrap_or_default();
-    let result = work(&args, &mut screen, &stop).unwrap_or_else(|(status, reason)| {
-        let result = JobResult::because(status, reason);
-        screen.event(&Event::Result(Box::new(result.clone())));
-        result
-    });
+    let result = work(&args, &mut screen, &stop);
+    let result = result.unwrap_or_else(|(status, reason)| told(JobResult::because(status, reason), &mut screen));
     match stop.requested() {
         Some(signal) if result.status == Status::Stopped => stop.die(signal),
         _ if screen.lost_results() => ExitCode::from(u8::from(result.status.and(Status::Failed))),
         _ => ExitCode::from(u8::from(result.status)),
     }
+}
+
+/// Shows the result of what was no job: of a list, or of why there was none.
+pub fn told(result: JobResult, screen: &mut Screen) -> JobResult {
+    screen.event(&Event::Result(Box::new(result.clone())));
+    result
 }
 
 /// A command line that makes no sense, or a wish for help. A script that asked for JSON gets its result.

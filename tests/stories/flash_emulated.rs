@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -480,6 +480,11 @@ fn looking_writes_nothing() {
         ran.must_not_claim();
     }
     folder.flash(5, &["-n", "a.iso", "emulated:s.img,readonly"]);
+    // What --yes alone would not be enough for is told, unless more than that was said.
+    folder.shell("cp s.img luks.img; printf 'LUKS\\272\\276\\0\\002' | dd of=luks.img conv=notrunc status=none").must_be(0);
+    folder.flash(0, &["-n", "a.iso", "emulated:luks.img"]).must_say("--yes alone");
+    folder.flash(0, &["-n", "a.iso", "emulated:luks.img", "--expect", "size=4M"]).must_not_say("--yes alone");
+    folder.remove(&["luks.img"]);
     let (_, result) = folder.flash_json(0, &["-n", "-y", "a.iso", "emulated:s.img"]);
     assert_eq!((&result["verified"], &result["written"]), (&false.into(), &0.into()));
     assert_eq!((stamp(), folder.names()), before);
@@ -525,7 +530,13 @@ fn waiting(folder: &Folder, image: &[u8]) -> (std::process::Child, std::process:
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(image).unwrap();
     stdin.flush().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    // All whole chunks of it were written by then: it waits for the next.
+    let end = image.len() / (4 * MIB) * 4 * MIB;
+    let begin = Instant::now();
+    while folder.read("s.img")[end - 1] != image[end - 1] {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it does not write");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     (child, stdin)
 }
 

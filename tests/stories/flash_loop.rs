@@ -132,6 +132,10 @@ fn looking_opens_nothing_for_writing() {
         ran.must_be(0);
         assert!(!trace.is_some_and(|trace| was_opened_for_writing(&trace, &[&device.node])), "{ran}");
     }
+    if !list.is_empty() {
+        let lines = folder.flash(0, &["--list", "--json"]).out();
+        assert!(lines.lines().last().is_some_and(|line| line.contains(r#""event":"result""#)), "{lines}");
+    }
     refused(&folder, &["a.iso", &device.node], &device.node, "--yes");
     assert!(folder.read("d.img") == noise(OLD, 2 * MIB));
 }
@@ -194,6 +198,9 @@ fn a_device_that_is_made_of_the_image() {
     let Some(device) = Loop::of(&folder, "hard.iso", &[]) else { return };
     folder.remove(&["hard.iso"]);
     refused(&folder, &["-y", "a.iso", &device.node], &device.node, "itself");
+    let ran = folder.shell(&format!("{ISOFLASH} -y - {} <a.iso", device.node));
+    ran.must_be(5);
+    ran.must_say("itself");
     assert!(folder.read("a.iso") == noise(1, 2 * MIB));
 }
 
@@ -318,6 +325,23 @@ fn a_device_upon_the_device() {
     });
     folder.command("losetup", &["-d", &above]).status().unwrap();
     check.unwrap();
+}
+
+#[test]
+fn a_device_upon_the_device_by_a_node_that_is_gone() {
+    if !can_loop() {
+        return;
+    }
+    let (_turn, folder) = (turn(), prepared(MIB, 4 * MIB));
+    let Some(below) = Loop::of(&folder, "d.img", &[]) else { return };
+    let minor = below.node.trim_start_matches("/dev/loop");
+    if !folder.shell(&format!("mknod node b 7 {minor}")).ended.success() {
+        skipped("mknod is not allowed here");
+        return;
+    }
+    let Some(above) = Loop::of(&folder, "node", &[]) else { return };
+    folder.remove(&["node"]);
+    refused(&folder, &["-y", "a.iso", &above.node], &above.node, &format!("made of the disk {}", below.node));
 }
 
 /// Partitions that the kernel was told of; forgotten when the story ends, before their device is.

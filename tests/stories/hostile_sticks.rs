@@ -117,6 +117,7 @@ fn a_ledger_is_neither_image_nor_medium_and_can_be_saved() {
         (5, "out.img", "pipe"),
         (5, "out.img", "/dev/zero"),
         (1, "out.img", "no/such/ledger"),
+        (1, "out.img", "a.iso/ledger"),
     ] {
         let ran = flash(&folder, &["-y", "--json", "a.iso", target, "--ledger", ledger]);
         ran.must_be(status);

@@ -39,6 +39,7 @@ use crate::sys::topology::{Block, Kind};
 pub struct Stick {
     backing: PathBuf,
     geometry: Geometry,
+    /// Its write protection is on: each write fails with EROFS.
     read_only: bool,
     faults: Faults,
     state: Mutex<State>,
@@ -80,21 +81,6 @@ impl Stick {
         })
     }
 
-    /// The vendor, as a stick tells it in its INQUIRY data.
-    pub fn vendor(&self) -> &'static str {
-        "DISCSMTH"
-    }
-
-    /// The model; no other stick has this one.
-    pub fn model(&self) -> &'static str {
-        "Emulated stick"
-    }
-
-    /// The serial number.
-    pub fn serial(&self) -> &'static str {
-        "EMUSTICK1"
-    }
-
     /// The stick as a disk of this machine would be described, under the name that the person gave it.
     pub fn as_disk(&self, name: &str) -> Block {
         Block {
@@ -107,11 +93,11 @@ impl Stick {
             sector: self.geometry.sector,
             start: 0,
             is_read_only: self.read_only,
-            is_removable: true,
             disk_sequence: None,
-            vendor: Some(self.vendor().into()),
-            model: Some(self.model().into()),
-            serial: Some(self.serial().into()),
+            vendor: Some("DISCSMTH".into()),
+            // No other stick has this one.
+            model: Some("Emulated stick".into()),
+            serial: Some("EMUSTICK1".into()),
             by_id: None,
             whole: None,
             backing: std::path::absolute(&self.backing).ok(),
@@ -121,11 +107,6 @@ impl Stick {
     /// FILE, which the stick is made of, as it was named.
     pub fn backing(&self) -> &Path {
         &self.backing
-    }
-
-    /// True when its write protection is on: each write fails with EROFS.
-    pub fn is_read_only(&self) -> bool {
-        self.read_only
     }
 
     /// The accesses so far that broke the rules of O_DIRECT, each in words. Each of them failed with EINVAL.

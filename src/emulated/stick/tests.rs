@@ -76,8 +76,10 @@ fn pattern(length: usize, stamp: u64) -> Buffer {
 #[test]
 fn it_tells_who_it_is() {
     let bench = Bench::new(16, "");
-    assert_eq!((bench.stick.vendor(), bench.stick.model(), bench.stick.serial()), ("DISCSMTH", "Emulated stick", "EMUSTICK1"));
-    assert_eq!((bench.stick.backing(), bench.stick.is_read_only()), (bench.path.as_path(), false));
+    let disk = bench.stick.as_disk("emulated:x");
+    let told = [disk.vendor, disk.model, disk.serial].map(Option::unwrap);
+    assert_eq!(told, ["DISCSMTH", "Emulated stick", "EMUSTICK1"]);
+    assert_eq!((bench.stick.backing(), disk.is_read_only), (bench.path.as_path(), false));
     assert_eq!(bench.stick.geometry(), Geometry { bytes: 8192, sector: 512 });
     assert_eq!(Bench::new(17, ",sector=4096").stick.geometry(), Geometry { bytes: 8192, sector: 4096 });
 }
@@ -206,7 +208,7 @@ fn a_stick_that_is_gone_is_gone_for_good() {
 #[test]
 fn a_protected_stick_is_read_and_not_written() {
     let bench = Bench::new(16, ",readonly");
-    assert!(bench.stick.is_read_only());
+    assert!(bench.stick.as_disk("emulated:x").is_read_only);
     assert_eq!((bench.write(0, 1, 1), bench.write(99, 1, 1)), (Err(libc::EROFS), Err(libc::EROFS)));
     assert_eq!((bench.read(0, 2), bench.stick.settle().is_ok()), (Ok(vec![OLD, OLD]), true));
     assert_eq!(bench.file(), [OLD; 16 * SECTOR]);

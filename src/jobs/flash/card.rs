@@ -49,7 +49,9 @@ fn word(card: &MediumCard) -> String {
     let serial = card.serial.as_deref().unwrap_or("");
     let skip = serial.chars().count().saturating_sub(TYPED);
     let end: String = serial.chars().skip(skip).collect();
-    if end.is_empty() { card.node.rsplit('/').next().unwrap_or_default().into() } else { end }
+    // Spaces around an answer don't count, nor can they be asked for.
+    let end = end.trim();
+    if end.is_empty() { card.node.rsplit('/').next().unwrap_or_default().into() } else { end.into() }
 }
 
 #[cfg(test)]
@@ -65,6 +67,7 @@ mod tests {
         };
         assert_eq!(word(&card(Some("4C5300017F3A"))), "7F3A");
         assert_eq!(word(&card(Some("7A"))), "7A");
+        assert_eq!(word(&card(Some("WD 123"))), "123");
         assert_eq!(word(&card(None)), "sdb");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::event::{Event, MediumCard, Observer};
 use crate::jobs::{Answer, Ask, Failure, Question, cards};
 use crate::medium::{BlockDevice, Claim, DiskError};
-use crate::sys::topology::{Block, Kind, Standing};
+use crate::sys::topology::{Block, Kind, Standing, Use};
 use crate::sys::{DeviceNumber, Sysfs, Topology, holders, unmount, users_of, writers};
 
 use super::Request;
@@ -21,7 +21,14 @@ pub(super) struct Disk {
     block: Block,
     pub(super) judged: Judged,
     /// Where it is mounted, in order of mounting.
-    points: Vec<PathBuf>,
+    points: Vec<Point>,
+}
+
+/// A folder that a file system of the disk is mounted on.
+struct Point {
+    folder: PathBuf,
+    /// What is mounted there: the disk, or a partition of it.
+    node: PathBuf,
 }
 
 impl Disk {
@@ -37,17 +44,18 @@ impl Disk {
         let numbers: Vec<DeviceNumber> =
             std::iter::once(number).chain(topology.partitions_of(number).iter().map(|part| part.number)).collect();
         let writers = writers(&numbers);
-        let points = topology.standing_on(number).into_iter().filter_map(|found| match found.standing {
-            Standing::Mount(point) => Some(point),
-            _ => None,
-        });
-        let points = points.collect();
+        let points = points(&topology, &block);
         let judged = Judged::judge(&topology, &block, &writers, (source, request), |judged| {
             let claim = if judged.is_mounted() { Claim::Shared } else { Claim::ExclusiveToRead };
             let device = open(node, &block, claim)?;
             // The guard knows the file of a loop device by its names; this one may have been deleted.
-            if block.kind == Kind::Loop && device.loop_file().is_some_and(|file| source.is_inode(file)) {
+            let file = if block.kind == Kind::Loop { device.loop_file() } else { None };
+            if file.is_some_and(|file| source.is_inode(file.inode)) {
                 return Err(Failure::refused(format!("{name} shows the image {} itself; take another device", source.name())));
+            }
+            if let Some(number) = file.and_then(|file| file.node_of) {
+                let below = topology.find(number).map_or_else(|| "below it".into(), |below| below.node.display().to_string());
+                return Err(Failure::refused(format!("{name} is made of the disk {below}; name {below} itself")));
             }
             Ok(Arc::new(device))
         })?;
@@ -81,12 +89,12 @@ impl Disk {
     pub(super) fn unmount(self, source: &Source, request: &Request, observer: &mut dyn Observer) -> Result<Self, Failure> {
         // What was mounted last may lie on top of the others.
         for point in self.points.iter().rev() {
-            unmount(point, &self.block.node).map_err(|why| {
-                let users = users_of(point);
+            unmount(&point.folder, &point.node).map_err(|why| {
+                let users = users_of(&point.folder);
                 let users = if users.is_empty() { String::new() } else { format!(", in use by {}", users.join(", ")) };
                 Failure::refused(format!(
                     "unmounting {}: {why}{users}; close what uses it and run this command again",
-                    point.display()
+                    point.folder.display()
                 ))
             })?;
         }
@@ -107,7 +115,7 @@ impl Disk {
     }
 
     fn shown_points(&self) -> String {
-        self.points.iter().map(|point| point.display().to_string()).collect::<Vec<_>>().join(", ")
+        self.points.iter().map(|point| point.folder.display().to_string()).collect::<Vec<_>>().join(", ")
     }
 
     /// Opens it for writing: the disk of the card, which must be the one that is there now.
@@ -125,6 +133,20 @@ impl Disk {
             && crate::medium::Medium::geometry(device).bytes == self.block.size
             && now.is_some_and(|now| identity(now) == identity(&self.block))
     }
+}
+
+/// Where a disk is mounted, in order of mounting.
+fn points(topology: &Topology, disk: &Block) -> Vec<Point> {
+    let uses = topology.standing_on(disk.number);
+    let point = |found: &Use| {
+        let Standing::Mount(folder) = &found.standing else { return None };
+        let partition = found.on.iter().find_map(|below| match uses[*below].standing {
+            Standing::Partition(number) => topology.find(number),
+            _ => None,
+        });
+        Some(Point { folder: folder.clone(), node: partition.unwrap_or(disk).node.clone() })
+    };
+    uses.iter().filter_map(point).collect()
 }
 
 fn another(node: &Path) -> Failure {
@@ -154,4 +176,25 @@ fn open(node: &Path, block: &Block, claim: Claim) -> Result<BlockDevice, Failure
 /// What tells a disk from the next one that gets its name.
 fn identity(block: &Block) -> (DeviceNumber, Option<u64>, Option<&str>, u64) {
     (block.number, block.disk_sequence, block.serial.as_deref(), block.size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::machine::Machine;
+
+    #[test]
+    fn what_is_unmounted_is_the_partition_that_lies_there() {
+        let machine = Machine::new();
+        machine.disk("devices/usb1/1-1/host6/6:0:0:0", "sdb", "8:16", 1 << 20);
+        machine.partition("sdb", "sdb1", "8:17", 2048, 1 << 19);
+        machine.mount("8:17 / /media/part vfat /dev/sdb1 rw");
+        machine.mount("8:16 / /media/whole vfat /dev/sdb rw");
+        let topology = Topology::read(&machine.sysfs()).unwrap();
+        let points = points(&topology, topology.named("sdb").unwrap());
+        let mut names: Vec<_> =
+            points.iter().map(|point| (point.folder.to_str().unwrap(), point.node.file_name().unwrap())).collect();
+        names.sort();
+        assert_eq!(names, [("/media/part", "sdb1".as_ref()), ("/media/whole", "sdb".as_ref())]);
+    }
 }

@@ -25,17 +25,19 @@ pub(super) fn check(request: &Request, source: &Source, target: &Target<'_>) -> 
         return Err(Failure::refused(format!("{name} is to be the ledger, and is the {what}; choose another name")));
     }
     match load(path, Ledger::LONGEST) {
-        Ok(text) if Ledger::parse(&text).is_ok() => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            match fs::metadata(folder) {
-                Ok(meta) if meta.is_dir() => access(folder, AccessFlags::W_OK)
-                    .map_err(|errno| Failure::failed(format!("{name} can't be saved: {}; choose another folder", errno.desc()))),
-                Ok(_) => Err(Failure::failed(format!("{name} can't be saved: {} is no folder", folder.display()))),
-                Err(error) => Err(Failure::failed(format!("looking for the folder of {name}: {error}; make it first"))),
-            }
-        }
-        _ => Err(Failure::refused(format!("{name} exists, and is no ledger; choose another name"))),
+        Ok(text) if Ledger::parse(&text).is_ok() => {}
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) && path.symlink_metadata().is_err() => {}
+        _ => return Err(Failure::refused(format!("{name} exists, and is no ledger; choose another name"))),
+    }
+    // One that is there is replaced by a new file beside it, and links are followed.
+    let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match fs::metadata(folder) {
+        Ok(meta) if meta.is_dir() => access(folder, AccessFlags::W_OK)
+            .map_err(|errno| Failure::failed(format!("{name} can't be saved: {}; choose another folder", errno.desc()))),
+        Ok(_) => Err(Failure::failed(format!("{name} can't be saved: {} is no folder", folder.display()))),
+        Err(error) => Err(Failure::failed(format!("looking for the folder of {name}: {error}; make it first"))),
     }
 }
 

@@ -160,7 +160,7 @@ fn attempt(
     permission::check_identity(&request.identity, &card)?;
     if request.dry_run {
         observer.event(&Event::Medium(card.clone()));
-        return Ok(dry_run(&source, &target));
+        return Ok(dry_run(request, &source, &target));
     }
     observer.catch_up();
     let permitted = match &target {
@@ -211,7 +211,7 @@ fn after(request: &Request, opened: &Opened) -> Option<String> {
 }
 
 /// What would be done, and what is on the medium now.
-fn dry_run(source: &Source, target: &Target<'_>) -> Done {
+fn dry_run(request: &Request, source: &Source, target: &Target<'_>) -> Done {
     let card = target.card();
     let mounted = match target {
         Target::Disk(disk) if disk.judged.is_mounted() => "unmount it (asked on a terminal, in scripts with --unmount) and ",
@@ -219,7 +219,7 @@ fn dry_run(source: &Source, target: &Target<'_>) -> Done {
     };
     let mut reasons = vec![format!("would {mounted}write {} to {}; nothing was written", source.name(), card.node)];
     reasons.extend(card.contents.iter().map(|line| format!("it holds {line}")));
-    let unusual = target.unusual();
+    let unusual = permission::unusual(request, target);
     if !unusual.is_empty() {
         reasons.push(format!("--yes alone would not be enough: {}", unusual.join("; ")));
     }

@@ -4,6 +4,7 @@ use crate::event::MediumCard;
 use crate::jobs::{Answer, Ask, Failure, Wanted};
 use crate::medium::Existing;
 
+use super::judged::Judged;
 use super::source::Source;
 use super::target::Target;
 use super::{Identity, Request, card};
@@ -20,9 +21,7 @@ pub(super) fn ask_for(
     if matches!(target, Target::File(_, Existing::Refuse)) && !has_holes {
         return Ok(());
     }
-    let identity = &request.identity;
-    let is_pinned = identity.serial.is_some() || identity.bytes.is_some() || identity.by_id;
-    let unusual = if is_pinned { Vec::new() } else { target.unusual() };
+    let unusual = unusual(request, target);
     let question = card::question(card, source, &unusual);
     let holes = format!(
         "{} has holes: {} bytes of it were never read (its map says so); rescue them first, or say --allow-holes",
@@ -47,6 +46,13 @@ pub(super) fn ask_for(
             card.node
         ))),
     }
+}
+
+/// Why a yes is not enough. Whoever said which medium it is has looked twice already.
+pub(super) fn unusual(request: &Request, target: &Target<'_>) -> Vec<String> {
+    let identity = &request.identity;
+    let is_pinned = identity.serial.is_some() || identity.bytes.is_some() || identity.by_id;
+    if is_pinned { Vec::new() } else { target.judged().map_or_else(Vec::new, Judged::unusual) }
 }
 
 /// What `--expect` would have to say of it.

@@ -40,13 +40,12 @@ pub(super) struct Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     bytes: u64,
-    inode: (u64, u64),
     changed: (i64, i64),
 }
 
 impl Stamp {
     fn of(meta: &Metadata) -> Self {
-        Self { bytes: meta.len(), inode: (meta.dev(), meta.ino()), changed: (meta.mtime(), meta.mtime_nsec()) }
+        Self { bytes: meta.len(), changed: (meta.mtime(), meta.mtime_nsec()) }
     }
 }
 
@@ -128,13 +127,12 @@ impl Source {
 
     /// True when this is the same file, by whatever name.
     pub(super) fn is_file_at(&self, path: &Path) -> bool {
-        let (Ok(ours), Ok(theirs)) = (self.file.metadata(), std::fs::metadata(path)) else { return false };
-        ours.is_file() && (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino())
+        std::fs::metadata(path).is_ok_and(|theirs| self.is_inode((theirs.dev(), theirs.ino())))
     }
 
-    /// True when this is the file with this device and inode.
+    /// True when this is the file with this device and inode, also by way of stdin.
     pub(super) fn is_inode(&self, inode: (u64, u64)) -> bool {
-        self.stamp.is_some_and(|stamp| stamp.inode == inode)
+        self.file.metadata().is_ok_and(|ours| ours.is_file() && (ours.dev(), ours.ino()) == inode)
     }
 
     /// For a person.

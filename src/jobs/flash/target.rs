@@ -116,11 +116,6 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Why it deserves a second look, if it does.
-    pub(super) fn unusual(&self) -> Vec<String> {
-        self.judged().map_or_else(Vec::new, Judged::unusual)
-    }
-
     /// Opens it for writing: the disk that the card showed, and no other.
     pub(super) fn open(&self) -> Result<Opened, Failure> {
         match self {

@@ -3,6 +3,7 @@
 use crate::image::{Sector, Volumes};
 use crate::medium::{Span, Spans};
 use crate::mmc::SECTOR;
+use crate::pipeline::CHUNK;
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests, Ledger, Sums};
 
@@ -153,14 +154,14 @@ pub(super) struct ByReading {
 }
 
 impl ByReading {
-    /// Sums that are kept: 64 MiB of them. Of a larger medium, several sectors have one sum.
+    /// Sums that are kept: 64 MiB of them, up to 64 TiB. Of a larger medium, several sectors have one sum.
     const MOST: u64 = 16 << 20;
 
     /// For so many bytes in sectors of `sector` bytes.
     pub(super) fn new(bytes: u64, sector: u32) -> Self {
         let mut grain = sector;
-        // A grain never outgrows a chunk: media of 64 TiB don't exist yet.
-        while bytes.div_ceil(u64::from(grain)) > Self::MOST {
+        // A grain never outgrows a chunk, whatever a medium says of its size.
+        while bytes.div_ceil(u64::from(grain)) > Self::MOST && (grain as usize) < CHUNK {
             grain *= 2;
         }
         Self { grain, sums: Vec::new(), unsteady: Spans::default() }
@@ -197,6 +198,18 @@ mod tests {
 
     fn part<'a>(offset: u64, bytes: &'a [u8], unreadable: &'a Spans) -> Part<'a> {
         Part { offset, bytes, unreadable }
+    }
+
+    #[test]
+    fn a_medium_of_any_size_can_be_read_twice() {
+        let none = Spans::default();
+        let mut readings = ByReading::new(i64::MAX.unsigned_abs(), 512);
+        for offset in [0, CHUNK as u64] {
+            readings.learn(&part(offset, &vec![1; CHUNK], &none));
+        }
+        readings.judge(&part(0, &vec![1; CHUNK], &none), &none);
+        readings.judge(&part(CHUNK as u64, &vec![2; CHUNK], &none), &none);
+        assert_eq!(places(&readings.unsteady), [(CHUNK as u64, CHUNK as u64)]);
     }
 
     #[test]

@@ -152,13 +152,18 @@ struct Comparing<'a> {
 impl Comparing<'_> {
     fn run(&self, observer: &mut dyn Observer) -> Result<JobResult, Failure> {
         let mut findings = Findings::new(self.outcome());
-        let mut readings = self.request.again.then(|| ByReading::new(self.specimen.bytes(), self.specimen.sector()));
+        let mut readings = self.request.again.then(|| ByReading::new(self.shared(), self.specimen.sector()));
         let first = self.first(&mut findings, readings.as_mut(), observer);
         let ended = match (first, readings) {
             (Ok(()), Some(readings)) if findings.outcome.bytes > 0 => self.again(&mut findings, readings, observer),
             (first, _) => first,
         };
         Ok(findings.judged(self, ended))
+    }
+
+    /// Bytes that are looked at, at most.
+    fn shared(&self) -> u64 {
+        self.length.unwrap_or(u64::MAX).min(self.specimen.bytes())
     }
 
     fn outcome(&self) -> VerifyOutcome {
@@ -193,7 +198,7 @@ impl Comparing<'_> {
     ) -> Result<(), Failure> {
         let mut learn = |part: &pass::Part<'_>| readings.iter_mut().for_each(|readings| readings.learn(part));
         let pass = self.pass(TransferPhase::Verify, self.algorithms(), observer);
-        let shared = Pace::Bytes(self.length.unwrap_or(u64::MAX).min(self.specimen.bytes()));
+        let shared = Pace::Bytes(self.shared());
         let (passed, ended);
         match (&self.request.reference, self.original) {
             (_, Some(original)) => {

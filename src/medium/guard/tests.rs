@@ -243,6 +243,14 @@ fn a_loop_device_is_written_unless_it_shows_the_image_a_disk_or_what_another_use
 }
 
 #[test]
+fn a_disk_is_known_below_a_loop_device_though_its_node_was_made_anew() {
+    let machine = desk();
+    machine.loop_device(0, "/dev/sda (deleted)");
+    assert_eq!(short(&findings(&machine, "loop0"))[0], ("kind", Never));
+    assert!(sentence(&findings(&machine, "loop0"), "kind").contains("made of the disk"));
+}
+
+#[test]
 fn write_protected_empty_small_and_open_elsewhere_are_refused() {
     let machine = desk();
     let bytes = STICK * 512;

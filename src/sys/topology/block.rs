@@ -33,8 +33,6 @@ pub struct Block {
     pub start: u64,
     /// Can't be written.
     pub is_read_only: bool,
-    /// What the device says of itself: sticks say yes, USB disks no, and some lie.
-    pub is_removable: bool,
     /// Counts up with each disk that comes and each change of medium, since Linux 5.15. A partition has its disk's.
     pub disk_sequence: Option<u64>,
     /// Vendor, where the device names one.
@@ -162,7 +160,6 @@ impl Block {
             sector: sector(folder).unwrap_or(512),
             start: number("start").unwrap_or(0).saturating_mul(UNIT),
             is_read_only: number("ro") == Some(1),
-            is_removable: number("removable") == Some(1),
             disk_sequence: number("diskseq"),
             // "ATA" is the kernel's word where there is no vendor, and virtio's are numbers.
             vendor: of_device("vendor").filter(|vendor| vendor != "ATA" && !vendor.starts_with("0x")),

@@ -104,7 +104,9 @@ impl Topology {
     /// The device that a node is of, or a link to one: by names, and by links below /dev. No other folder is looked at: a link on a
     /// dead network mount would hang.
     pub fn at_node(&self, path: &Path) -> Option<&Block> {
-        let mut path = path.to_owned();
+        // The kernel says so of a node that is gone; udev may have made it anew.
+        let known = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
+        let mut path = known.map_or(path, Path::new).to_owned();
         for _ in 0..MOST_LINKS {
             let below = path.strip_prefix("/dev").ok()?;
             if let Some(block) = self.by_node_name(below) {
@@ -148,13 +150,13 @@ impl Topology {
         plain(path)
     }
 
-    /// Where a path of that machine lies on this one.
     /// True for one file under two names: the same path, or hard links.
     pub fn is_same_file(&self, one: &Path, other: &Path) -> bool {
         let facts = |path: &Path| fs::metadata(self.in_tree(path)).ok().map(|file| (file.dev(), file.ino()));
         one == other || facts(one).is_some_and(|one| facts(other) == Some(one))
     }
 
+    /// Where a path of that machine lies on this one.
     fn in_tree(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }

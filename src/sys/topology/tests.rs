@@ -36,7 +36,7 @@ fn a_disk_and_its_partitions_are_described() {
     }
     machine.write("sys/devices/pci0000:00/0000:00:14.0/usb2/2-3/idVendor", "0781\n");
     machine.write("sys/devices/pci0000:00/0000:00:14.0/usb2/2-3/serial", "4C53\n");
-    for (name, value) in [("diskseq", "17\n"), ("removable", "1\n"), ("ro", "1\n"), ("queue/logical_block_size", "4096\n")] {
+    for (name, value) in [("diskseq", "17\n"), ("ro", "1\n"), ("queue/logical_block_size", "4096\n")] {
         machine.attribute("sdb", name, value);
     }
     machine.link("dev/disk/by-id/lvm-pv-uuid-my9OID", "../../sdb");
@@ -51,7 +51,7 @@ fn a_disk_and_its_partitions_are_described() {
         (disk.vendor.as_deref(), disk.model.as_deref(), disk.serial.as_deref()),
         (Some("SanDisk"), Some("Ultra Fit"), Some("4C53"))
     );
-    assert_eq!((disk.disk_sequence, disk.is_removable, disk.is_read_only, disk.whole), (Some(17), true, true, None));
+    assert_eq!((disk.disk_sequence, disk.is_read_only, disk.whole), (Some(17), true, None));
     assert_eq!(disk.node, machine.root().join("dev/sdb"));
     assert_eq!(disk.by_id, Some(machine.root().join("dev/disk/by-id/usb-SanDisk_4C53-0:0")));
     let partitions = topology.partitions_of(number);

@@ -81,8 +81,6 @@ impl Topology {
 
     /// A node is its device; any other path lies on the mount that covers it.
     fn at_path(&self, path: &Path) -> Option<Thing> {
-        // The kernel says so of a file that has lost its name, also of a node that udev made anew.
-        let path = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map_or(path, Path::new);
         let node = self.at_node(path).map(|block| Thing::Block(block.number));
         node.or_else(|| self.covering(path).map(Thing::Mount))
     }

@@ -13,7 +13,6 @@ use crate::jobs::Failure;
 use crate::jobs::meter::Meter;
 use crate::medium::Writable;
 use crate::pipeline::{Chunk, Digested, Digesting, stream};
-use crate::status::Status;
 use crate::sys::{Buffer, Stop};
 use crate::trust::Algorithm;
 
@@ -130,7 +129,7 @@ impl<'a> Passes<'a> {
         match self.blank_head() {
             Ok(()) => failure,
             // That says already what it may be now.
-            Err(error) if error.status == Status::Stopped => failure,
+            Err(error) if error == failure => failure,
             Err(_) => Failure::new(
                 failure.status,
                 format!("{}; its first MiB could not be made zero again: it may boot after all", failure.reason),
@@ -201,7 +200,7 @@ impl<'a> Passes<'a> {
         }
         self.told = Some(Instant::now());
         let rate = self.meter.rate();
-        let eta = total.filter(|_| rate > 0).map(|total| total.saturating_sub(done) * 1000 / rate);
+        let eta = total.filter(|_| rate > 0).map(|total| total.saturating_sub(done).saturating_mul(1000) / rate);
         self.observer.event(&Event::Progress(Progress {
             phase: PhaseName::Transfer(phase),
             unit: Unit::Bytes,
