@@ -7,6 +7,12 @@ use crate::medium::Medium;
 use crate::sys::Buffer;
 use crate::sys::topology::{self, Block};
 
+/// Partitions that are listed: more of them would push the rest of a card off the screen.
+const LISTED: usize = 16;
+
+/// Partitions that are looked into, of perhaps a thousand that overlap: as many as a GPT usually has room for. Each takes ten reads or so.
+const LOOKED_INTO: usize = 128;
+
 /// What /sys tells of it.
 pub fn of(block: &Block) -> MediumCard {
     let model: Vec<&str> = [&block.vendor, &block.model].into_iter().flatten().map(String::as_str).collect();
@@ -56,12 +62,18 @@ pub fn contents(device: &dyn Medium) -> (Vec<Signature>, Vec<String>) {
     let is_table = |found: &&Signature| matches!(found.kind, Kind::Gpt | Kind::GptBackup | Kind::Mbr);
     let whole: Vec<String> = signatures.iter().filter(|found| !is_table(found)).map(named).collect();
     let mut lines: Vec<String> = table.as_ref().map(partition_line).into_iter().collect();
-    for partition in table.iter().flat_map(|table| &table.partitions) {
+    let partitions = table.map(|table| table.partitions).unwrap_or_default();
+    for (place, partition) in partitions.iter().enumerate().take(LOOKED_INTO) {
         let mut within = |offset: u64, length: usize| read(partition.start.checked_add(offset)?, length);
         let held = signature::find(partition.bytes, geometry.sector, &mut within);
         let name = partition.name.as_ref().map_or_else(String::new, |name| format!(" \"{name}\""));
-        lines.push(format!("partition {}: {}{name}{}", partition.number, partition.kind, held_line(&held)));
+        if place < LISTED {
+            lines.push(format!("partition {}: {}{name}{}", partition.number, partition.kind, held_line(&held)));
+        }
         signatures.extend(held.into_iter().map(|found| Signature { offset: partition.start + found.offset, ..found }));
+    }
+    if partitions.len() > LISTED {
+        lines.push(format!("{} more partitions", partitions.len() - LISTED));
     }
     lines.extend(whole);
     (signatures, lines)

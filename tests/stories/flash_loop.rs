@@ -242,6 +242,14 @@ fn mounted_and_not_to_be_unmounted() {
 fn mounted_and_unmounted_when_that_was_said() {
     let (_turn, folder) = (turn(), prepared(2 * MIB, 16 * MIB));
     let Some(device) = with_file_system(&folder) else { return };
+    let ledger = {
+        let mounted = Mounted::at(&folder, &device.node, "mnt");
+        fs::create_dir(folder.path("mnt/below")).unwrap();
+        let args = ["-y", "--unmount", "a.iso", &device.node, "--ledger", "mnt/below/ledger"];
+        (folder.flash(5, &args), is_mounted(&mounted.0))
+    };
+    ledger.0.must_say("lies on the medium");
+    assert!(ledger.1);
     // In two places.
     let (first, second) = (Mounted::at(&folder, &device.node, "mnt"), Mounted::at(&folder, &device.node, "mnt 2"));
     let ran = folder.flash(0, &["-y", "--unmount", "a.iso", &device.node]);

@@ -133,6 +133,24 @@ fn a_ledger_is_neither_image_nor_medium_and_can_be_saved() {
 }
 
 #[test]
+fn a_crowd_of_partitions_does_not_push_the_card_off_the_screen() {
+    if !installed("sfdisk") {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("a.iso", image(1, &[0]));
+    // The last of them holds something that is unusual.
+    shell(&folder, "truncate -s 64M stick; (echo label: gpt; yes size=1M | head -20) | sfdisk -q stick").must_be(0);
+    shell(&folder, "printf 'LUKS\\272\\276\\0\\002' | dd of=stick bs=1M seek=20 conv=notrunc status=none").must_be(0);
+    let ran = flash(&folder, &["-n", "a.iso", "emulated:stick"]);
+    ran.must_be(0);
+    for says in ["GPT with 20 partitions", "partition 16:", "4 more partitions", "LUKS"] {
+        ran.must_say(says);
+    }
+    ran.must_not_say("partition 17:");
+}
+
+#[test]
 fn maps_and_records_that_are_pipes_hold_nobody_up() {
     let folder = Folder::new();
     folder.write("a.iso", image(1, &[0]));

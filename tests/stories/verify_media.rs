@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::common::{Dice, Folder, ISOVERIFY, SECTOR, disc, installed, is_root, mapfile, skipped, volume, wait};
+use crate::common::{Dice, Folder, ISOVERIFY, SECTOR, disc, mapfile, volume, wait};
+use crate::sticks::{Loop, can_loop, turn};
 
 /// Offset and length of each place of a result.
 pub fn places(result: &Value, key: &str) -> Vec<(u64, u64)> {
@@ -215,14 +216,14 @@ fn what_is_missing_or_none_of_this_programs_business_is_told_by_status() {
 
 #[test]
 fn a_loop_device_is_read_past_the_page_cache_and_never_the_image_itself() {
-    if !is_root() || !installed("losetup") {
+    if !can_loop() {
         return;
     }
-    let (folder, image) = folder(9);
-    let Some(device) = attach(&folder, "stick") else { return };
-    folder.verify(0, &["a.iso", &device.0]).must_say("same");
-    folder.verify(5, &["stick", &device.0]).must_say("with itself");
-    folder.verify(2, &[&device.0, "a.iso"]);
+    let (_turn, (folder, image)) = (turn(), folder(9));
+    let Some(device) = Loop::of(&folder, "stick", &["-r"]) else { return };
+    folder.verify(0, &["a.iso", &device.node]).must_say("same");
+    folder.verify(5, &["stick", &device.node]).must_say("with itself");
+    folder.verify(2, &[&device.node, "a.iso"]);
     let mut bytes = image[5_000_000..5_000_001].to_vec();
     bytes[0] ^= 1;
     // Past the page cache of the device, which would still have the old byte.
@@ -230,31 +231,16 @@ fn a_loop_device_is_read_past_the_page_cache_and_never_the_image_itself() {
     std::io::Seek::seek(&mut stick, std::io::SeekFrom::Start(5_000_000)).unwrap();
     stick.write_all(&bytes).unwrap();
     stick.sync_all().unwrap();
-    let result = folder.verify_json(4, &["a.iso", &device.0]);
+    let result = folder.verify_json(4, &["a.iso", &device.node]);
     assert_eq!(places(&result, "differences"), [(5_000_000 / 512 * 512, 512)]);
-    let other = attach(&folder, "a.iso").unwrap();
+    let Some(other) = Loop::of(&folder, "a.iso", &["-r"]) else { return };
     // The device has whole sectors only; its file ends within one.
-    folder
-        .verify(4, &["a.iso.copy", &other.0].map(|name| if name == "a.iso.copy" { "stick" } else { name }))
-        .must_say("too short");
-}
-
-/// A loop device, until it is dropped.
-struct Loop(String);
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        let _ = Command::new("losetup").args(["-d", &self.0]).status();
-    }
-}
-
-fn attach(folder: &Folder, file: &str) -> Option<Loop> {
-    let made = folder.command("losetup", &["-r", "-f", "--show", file]).output().unwrap();
-    if !made.status.success() {
-        skipped("no loop devices here");
-        return None;
-    }
-    Some(Loop(String::from_utf8(made.stdout).unwrap().trim().into()))
+    folder.verify(4, &["stick", &other.node]).must_say("too short");
+    // A name that is gone hides nothing.
+    fs::hard_link(folder.path("stick"), folder.path("hard")).unwrap();
+    let Some(hard) = Loop::of(&folder, "hard", &["-r"]) else { return };
+    fs::remove_file(folder.path("hard")).unwrap();
+    folder.verify(5, &["stick", &hard.node]).must_say("with itself");
 }
 
 #[test]

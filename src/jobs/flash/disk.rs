@@ -114,6 +114,11 @@ impl Disk {
         Ok(now)
     }
 
+    /// True when a file system of it is mounted above this folder.
+    pub(super) fn shows(&self, folder: &Path) -> bool {
+        self.points.iter().any(|point| folder.starts_with(&point.folder))
+    }
+
     fn shown_points(&self) -> String {
         self.points.iter().map(|point| point.folder.display().to_string()).collect::<Vec<_>>().join(", ")
     }

@@ -33,6 +33,10 @@ pub(super) fn check(request: &Request, source: &Source, target: &Target<'_>) -> 
     // One that is there is replaced by a new file beside it, and links are followed.
     let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_on_medium = folder.canonicalize().is_ok_and(|folder| target.shows(&folder));
+    if is_on_medium {
+        return Err(Failure::refused(format!("{name} lies on the medium, which will be unmounted; choose another folder")));
+    }
     match fs::metadata(folder) {
         Ok(meta) if meta.is_dir() => access(folder, AccessFlags::W_OK)
             .map_err(|errno| Failure::failed(format!("{name} can't be saved: {}; choose another folder", errno.desc()))),

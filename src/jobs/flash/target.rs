@@ -99,6 +99,11 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// True when a file system of it is mounted above this folder, an absolute path without links.
+    pub(super) fn shows(&self, folder: &Path) -> bool {
+        matches!(self, Self::Disk(disk) if disk.shows(folder))
+    }
+
     /// What the guard found, where it was asked.
     pub(super) fn judged(&self) -> Option<&Judged> {
         match self {

@@ -120,7 +120,7 @@ impl Original {
     }
 }
 
-/// `out.iso.map` of `out.iso`.
+/// `out.iso.json` of `out.iso`.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

@@ -14,7 +14,7 @@ use crate::mmc::{CommandError, Drive, Extent, SECTOR, Unready};
 use crate::rescue::policy::READY_LIMIT;
 use crate::scsi::linux::{SgPort, Sharing};
 use crate::scsi::{Clock, Port, RealClock};
-use crate::sys::topology::Standing;
+use crate::sys::topology::{Kind, Standing};
 use crate::sys::{DeviceNumber, Stop, Sysfs, Topology, writers};
 
 use super::{Failure, interrupted};
@@ -41,8 +41,8 @@ pub(super) struct Specimen {
     /// The time that it lives in.
     pub(super) clock: Arc<dyn Clock>,
     pub(super) kind: SpecimenKind,
-    /// The file that it is, or is made of, where that is known.
-    made_of: Vec<PathBuf>,
+    /// The files that it is, or is made of, where they are known: device and inode of each.
+    made_of: Vec<(u64, u64)>,
 }
 
 /// What it is: a medium is longer than what was written to it, a file is not.
@@ -61,7 +61,13 @@ impl Specimen {
             Attached::Stick(card, medium, backing) => {
                 observer.event(&Event::Medium(card.clone()));
                 let clock = Arc::new(RealClock::new());
-                Ok(Self { name: card.node, medium: medium.into(), clock, kind: SpecimenKind::Emulated, made_of: vec![backing] })
+                Ok(Self {
+                    name: card.node,
+                    medium: medium.into(),
+                    clock,
+                    kind: SpecimenKind::Emulated,
+                    made_of: inode(&backing).into_iter().collect(),
+                })
             }
             Attached::Path(path) => {
                 let meta = look_at(&path)?;
@@ -112,7 +118,13 @@ impl Specimen {
         card.bytes = Some(medium.geometry().bytes);
         observer.event(&Event::Medium(card));
         later.0.iter().for_each(|event| observer.event(event));
-        Ok(Self { name, medium: Arc::new(medium), clock, kind, made_of: port.backing().into_iter().collect() })
+        Ok(Self {
+            name,
+            medium: Arc::new(medium),
+            clock,
+            kind,
+            made_of: port.backing().as_deref().and_then(inode).into_iter().collect(),
+        })
     }
 
     /// A stick or another disk, past the page cache.
@@ -137,9 +149,12 @@ impl Specimen {
         if let Ok(topology) = Topology::read(&Sysfs::default()) {
             if let Some(block) = topology.find(number) {
                 card = MediumCard { node: name.clone(), bytes: card.bytes, ..cards::of(block) };
+                // The name of its file may be gone.
+                let file = if block.kind == Kind::Loop { device.loop_file() } else { None };
+                made_of.extend(file.map(|file| file.inode));
             }
             let below = topology.beneath(number).into_iter().filter_map(|number| topology.find(number)?.backing.clone());
-            made_of = below.collect();
+            made_of.extend(below.filter_map(|file| inode(&file)));
         }
         observer.event(&Event::Medium(card));
         tell_uses(path, number, observer);
@@ -161,7 +176,7 @@ impl Specimen {
         }));
         let medium: Arc<dyn Medium> = Arc::<RegularFile>::clone(&file);
         let clock = Arc::new(RealClock::new());
-        Ok(Self { name, medium, clock, kind: SpecimenKind::File(file), made_of: vec![path.to_owned()] })
+        Ok(Self { name, medium, clock, kind: SpecimenKind::File(file), made_of: inode(path).into_iter().collect() })
     }
 
     /// Its name without folders, which picks the line of a list.
@@ -188,10 +203,12 @@ impl Specimen {
 
     /// True when it is this file, or shows it: by another name, by a hard link, as a loop device, or through volumes on one.
     pub(super) fn is_made_of(&self, image: &Metadata) -> bool {
-        let is_it =
-            |path: &PathBuf| std::fs::metadata(path).is_ok_and(|meta| (meta.dev(), meta.ino()) == (image.dev(), image.ino()));
-        self.made_of.iter().any(is_it)
+        self.made_of.contains(&(image.dev(), image.ino()))
     }
+}
+
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// Keeps what happens, to be shown later.

@@ -1,4 +1,4 @@
-//! Each rule on small machines; and the machines of the issue, until captured ones judge the same.
+//! Each rule on small machines, made up to show it; `trees` judges captured ones.
 
 use super::Grade::{Fixed, Mounted, Never, Unusual};
 use super::*;
