@@ -53,9 +53,13 @@ fn bus(block: &Block) -> String {
 /// What is on a disk, its partitions included: what says so of itself, and the same in lines for a person.
 pub fn contents(device: &dyn Medium) -> (Vec<Signature>, Vec<String>) {
     let geometry = device.geometry();
+    let sector = u64::from(geometry.sector.max(1));
     let mut read = |offset: u64, length: usize| {
-        let mut buffer = Buffer::new(length);
-        device.read_at(&mut buffer, offset).ok().map(|()| buffer.to_vec())
+        // A table that was written for smaller sectors has partitions that begin within one.
+        let from = offset - offset % sector;
+        let skip = (offset - from) as usize;
+        let mut buffer = Buffer::new((skip + length).next_multiple_of(sector as usize));
+        device.read_at(&mut buffer, from).ok().map(|()| buffer[skip..skip + length].to_vec())
     };
     let mut signatures = signature::find(geometry.bytes, geometry.sector, &mut read);
     let table = partitions::read(geometry.bytes, geometry.sector, &mut read);

@@ -217,7 +217,8 @@ fn dry_run(request: &Request, source: &Source, target: &Target<'_>) -> Done {
         Target::Disk(disk) if disk.judged.is_mounted() => "unmount it (asked on a terminal, in scripts with --unmount) and ",
         _ => "",
     };
-    let mut reasons = vec![format!("would {mounted}write {} to {}; nothing was written", source.name(), card.node)];
+    let holes = if source.holes.bytes() > 0 { ", holes and all (in scripts with --allow-holes)" } else { "" };
+    let mut reasons = vec![format!("would {mounted}write {}{holes} to {}; nothing was written", source.name(), card.node)];
     reasons.extend(card.contents.iter().map(|line| format!("it holds {line}")));
     let unusual = permission::unusual(request, target);
     if !unusual.is_empty() {

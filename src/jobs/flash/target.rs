@@ -202,7 +202,8 @@ fn has_room(path: &Path, source: &Source) -> Result<(), Failure> {
             ceiling.bytes
         )));
     }
-    let there = std::fs::metadata(path).map_or(0, |meta| meta.len());
+    // What an old file takes is free once it is replaced; holes in it take nothing.
+    let there = std::fs::metadata(path).map_or(0, |meta| std::os::unix::fs::MetadataExt::blocks(&meta) * 512);
     if space.free.saturating_add(there) < need {
         return Err(Failure::new(
             Status::Stopped,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::event::{Event, Observer, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
 use crate::jobs::meter::Meter;
-use crate::medium::{Geometry, Medium, Span, Spans, read_around};
+use crate::medium::{Geometry, Medium, Poison, Span, Spans, read_around};
 use crate::pipeline::{Broken, CHUNK, Chunk, Digesting, stream_slow};
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests};
@@ -184,23 +184,6 @@ impl Medium for Tracked {
         let came = self.medium.read_some(buffer, offset)?;
         self.come.fetch_max(offset + came as u64, Ordering::Relaxed);
         Ok(came)
-    }
-}
-
-/// Bytes that were never used before: a read that brings nothing leaves them, and they match nothing.
-struct Poison(u64);
-
-impl Poison {
-    fn new() -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Self(now.map_or(0, |time| time.as_nanos() as u64) | 1)
-    }
-
-    fn fill(&mut self, buffer: &mut [u8]) {
-        // A Weyl sequence: odd step, full period.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let poison = (self.0 ^ self.0 >> 29).to_le_bytes();
-        buffer.chunks_mut(poison.len()).for_each(|chunk| chunk.copy_from_slice(&poison[..chunk.len()]));
     }
 }
 

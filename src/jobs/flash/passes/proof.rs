@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::TransferPhase;
 use crate::jobs::Failure;
-use crate::medium::{Span, Spans, read_around};
+use crate::medium::{Poison, Span, Spans, read_around};
 use crate::pipeline::{CHUNK, Digested, Digesting, stream};
 use crate::status::Status;
 use crate::sys::Buffer;
@@ -57,13 +57,13 @@ impl Passes<'_> {
     fn reader_back(&self, unreadable: Arc<Mutex<Spans>>) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
         let (medium, head, end) = (Arc::clone(&self.medium), self.head.clone(), self.outcome.bytes);
         let sector = medium.geometry().sector as usize;
+        let mut poison = Poison::new();
         move |buffer, offset| {
             let length = end.saturating_sub(offset).min(buffer.len() as u64) as usize;
             if length == 0 {
                 return Ok(0);
             }
-            // A read that says it succeeded and brings nothing must not find the last chunk here.
-            buffer.fill(0xa5);
+            poison.fill(buffer);
             let skip = head.as_ref().filter(|_| offset == 0).map_or(0, |head| head.len());
             let sectors = length.next_multiple_of(sector);
             if sectors > skip {
@@ -85,14 +85,14 @@ impl Passes<'_> {
         numbers.extend([0, written.chunks.len().saturating_sub(1)]);
         let mut back: Vec<String> = written.chunks.clone();
         let mut unreadable = Spans::default();
-        let mut buffer = Buffer::new(CHUNK);
+        let (mut buffer, mut poison) = (Buffer::new(CHUNK), Poison::new());
         for number in numbers {
             if self.stop.requested().is_some() {
                 let interrupted = self.interrupted();
                 return Err(self.withdraw_head(interrupted));
             }
             let span = self.chunk(number);
-            buffer.fill(0xa5);
+            poison.fill(&mut buffer);
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
             let read = read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable);
             if let Err(error) = read {
