@@ -44,8 +44,8 @@ struct Teller(Sender<Told>);
 /// What the thread that shows is told.
 enum Told {
     Event(Box<Event>),
-    /// All that came before is to be shown; then the other end is dropped.
-    CatchUp(#[allow(dead_code)] Sender<()>), // its end is the message
+    /// All that came before is to be shown; then this end is dropped, and that is the answer.
+    CatchUp(Sender<()>),
 }
 
 impl Observer for Teller {
@@ -68,7 +68,7 @@ fn watch(heard: &Receiver<Told>, stopping: &str, observer: &mut dyn Observer, st
     loop {
         match heard.recv_timeout(LOOK_UP) {
             Ok(Told::Event(event)) => observer.event(&event),
-            Ok(Told::CatchUp(_)) => {}
+            Ok(Told::CatchUp(end)) => drop(end),
             Err(RecvTimeoutError::Timeout) => observer.idle(),
             Err(RecvTimeoutError::Disconnected) => return,
         }
