@@ -278,6 +278,20 @@ pub fn finish(mut command: Command, args: &[&str]) -> Ran {
     wait(child, &args.join(" "))
 }
 
+/// Waits until the program has its signal handlers: before that, USR1 would end it.
+pub fn listening(child: &Child) {
+    let begin = Instant::now();
+    let hears = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 << (10 - 1) != 0)
+    };
+    while !hears() {
+        assert!(begin.elapsed() < LIMIT, "it never listens to USR1");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Waits for the end of a command that was started. What runs too long is ended, and fails the test.
 pub fn wait(mut child: Child, name: &str) -> Ran {
     fn drain(from: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {

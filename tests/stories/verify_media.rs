@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::common::{Dice, Folder, ISOVERIFY, SECTOR, disc, mapfile, volume, wait};
+use crate::common::{Dice, Folder, ISOVERIFY, SECTOR, disc, listening, mapfile, volume, wait};
 use crate::sticks::{Loop, can_loop, turn};
 
 /// Offset and length of each place of a result.
@@ -251,7 +251,7 @@ fn a_signal_ends_it_at_once_and_by_that_signal() {
     for signal in ["INT", "TERM"] {
         let args = ["a.iso", drive, "--json", "--progress", "none"];
         let child = folder.command(ISOVERIFY, &args).stdin(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(700));
+        listening(&child);
         Command::new("kill").args(["-USR1", &child.id().to_string()]).status().unwrap();
         std::thread::sleep(Duration::from_millis(300));
         Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
@@ -265,7 +265,7 @@ fn a_signal_ends_it_at_once_and_by_that_signal() {
     // Also while a pipe waits for its writer.
     folder.shell("mkfifo pipe").must_be(0);
     let child = folder.command(ISOVERIFY, &["pipe", "a.iso"]).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    listening(&child);
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     wait(child, "pipe").must_die_by(2);
     folder.shell(&format!("cat a.iso > pipe & {ISOVERIFY} pipe a.iso")).must_be(0);
