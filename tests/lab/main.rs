@@ -3,14 +3,8 @@
 //! The stories run one after the other, as each machine takes a core; `cargo test --test lab -- WORD` runs those with WORD
 //! in their name, and `--nocapture` prints what all of them said.
 
-mod backing;
-mod boot;
 mod disc;
-mod drive;
 mod guest;
-mod qmp;
-mod stick;
-mod sticks;
 mod stories;
 mod trees;
 
@@ -31,7 +25,7 @@ fn main() -> ExitCode {
     let told: Vec<(&str, Told)> = if is_capture {
         trees::ALL.iter().map(|tree| (tree.name, Box::new(|| tree.capture()) as Box<_>)).collect()
     } else {
-        stories::ALL.iter().chain(sticks::ALL).map(|&(name, story)| (name, Box::new(story) as Box<_>)).collect()
+        stories::all().map(|(name, story)| (name, Box::new(story) as Box<_>)).collect()
     };
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for (name, story) in told {

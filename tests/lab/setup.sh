@@ -5,7 +5,7 @@ set -eu
 here=$(dirname "$(readlink -f "$0")")
 lab=$here/../../target/lab
 packages="qemu-system-x86 busybox-static cpio kmod xz-utils binutils sg3-utils xorriso gddrescue"
-# What all guests need; modprobe adds what these depend on. A story loads others from target/lab/kernel (guest.sh: load).
+# What all guests need; modprobe adds what these depend on. A story loads others from target/lab/kernel (guest/words.sh: load).
 modules="virtio_pci 9p 9pnet_virtio overlay isofs virtio_scsi ahci xhci_pci usb_storage uas sr_mod sd_mod sg"
 
 missing=
@@ -48,13 +48,13 @@ if [ ! -d "$lab/images" ]; then
     mv "$work/images" "$lab/images"
 fi
 
-if [ ! -s "$lab/initramfs" ] || [ -n "$(find "$here/setup.sh" "$here/init" "$lab/vmlinux" -newer "$lab/initramfs")" ]; then
+if [ ! -s "$lab/initramfs" ] || [ -n "$(find "$here/setup.sh" "$here/guest/init" "$lab/vmlinux" -newer "$lab/initramfs")" ]; then
     version=$(basename "$lab"/kernel/lib/modules/*)
     depmod -b "$lab/kernel" "$version"
     root=$work/root
     mkdir -p "$root/bin" "$root/modules"
     cp /bin/busybox "$root/bin/busybox"
-    cp "$here/init" "$root/init"
+    cp "$here/guest/init" "$root/init"
     for module in $modules; do
         modprobe -d "$lab/kernel" -S "$version" --show-depends "$module"
     done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$work/files"

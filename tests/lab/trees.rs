@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::guest::Guest;
-use crate::stick::{Bus, Stick};
+use crate::guest::stick::{Bus, Stick};
 
 /// What is captured.
 pub struct Tree {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::guest::{Process, qemu};
-use crate::qmp::Qmp;
+use super::qmp::Qmp;
+use super::{Process, qemu};
 
 /// SeaBIOS, and what it boots, are on the screen well within this.
 const LIMIT: Duration = Duration::from_secs(90);

@@ -5,11 +5,11 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::boot;
+use super::{Ending, Story};
 use crate::disc::noise;
 use crate::guest::Guest;
-use crate::stick::{Bus, Stick, WriteError};
-use crate::stories::{Ending, Story};
+use crate::guest::boot;
+use crate::guest::stick::{Bus, Stick, WriteError};
 
 /// Every story by its name.
 pub const ALL: &[(&str, Story)] = &[

@@ -1,16 +1,10 @@
-//! The stories: what the hardware does to a person who copies a disc. Each runs one machine; its chapters are shell functions
-//! in the guest (guest.sh has the words they use), judged by other people's tools: cmp, ddrescuelog, dd, cp.
+//! Stories of discs in QEMU's drives, on each bus.
 
-use std::error::Error;
 use std::fs::File;
 
-use crate::drive::{Bus, Drive, Fault};
+use super::{Ending, Story};
 use crate::guest::Guest;
-
-/// What a machine's script printed, or why it failed.
-pub type Ending = Result<String, Box<dyn Error>>;
-/// Runs a machine.
-pub type Story = fn() -> Ending;
+use crate::guest::drive::{Bus, Drive, Fault};
 
 /// Every story by its name.
 pub const ALL: &[(&str, Story)] = &[
@@ -22,7 +16,7 @@ pub const ALL: &[(&str, Story)] = &[
 ];
 
 /// A good disc on each bus, by sr and by sg, mounted, and for an ordinary user.
-fn healthy() -> Result<String, Box<dyn Error>> {
+fn healthy() -> Ending {
     let guest = Guest::new()?;
     let disc = guest.disc("disc.iso", 1, 5000)?;
     let dvd = guest.disc("dvd.iso", 2, 5000)?;
@@ -76,7 +70,7 @@ chapter virtio_scsi; chapter sata; chapter usb; chapter generic_node; chapter dv
 }
 
 /// Unreadable sectors, as three ways to the same disc report them: never with an LBA.
-fn damaged() -> Result<String, Box<dyn Error>> {
+fn damaged() -> Ending {
     let guest = Guest::new()?;
     let disc = guest.disc("disc.iso", 2, 5000)?;
     let bad = [1000..1002, 2000..2001, 4990..4991];
@@ -122,7 +116,7 @@ chapter medium_error; chapter aborted_command; chapter out_of_range; chapter usb
 
 /// Bad sectors among the last 75: there the kernel's sr driver makes the disc shorter (`sr_done` in drivers/scsi/sr.c), and
 /// who reads /dev/sr0 gets a short copy and no error.
-fn end_of_disc() -> Result<String, Box<dyn Error>> {
+fn end_of_disc() -> Ending {
     let guest = Guest::new()?;
     guest.disc("disc.iso", 3, 5120)?;
     guest.run(
@@ -153,7 +147,7 @@ chapter every_sector; chapter witnesses
 }
 
 /// Something happens while a slow drive is being read; the same command finishes the work.
-fn interrupted() -> Result<String, Box<dyn Error>> {
+fn interrupted() -> Ending {
     let guest = Guest::new()?;
     let disc = guest.disc("disc.iso", 4, 8000)?;
     guest.disc("other.iso", 5, 8000)?;
@@ -204,7 +198,7 @@ chapter killed; chapter tray_opened; chapter disc_changed
 }
 
 /// A USB drive's plug comes out: for a moment, and for good.
-fn unplugged() -> Result<String, Box<dyn Error>> {
+fn unplugged() -> Ending {
     let guest = Guest::new()?;
     let disc = guest.disc("disc.iso", 6, 8000)?;
     guest.with([Drive::new(Bus::Usb, &disc).slow(3 << 20)]).run(

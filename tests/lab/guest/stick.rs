@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::backing::{Access, Backing};
-use crate::drive::Fault;
+use super::backing::{Access, Backing};
+use super::drive::Fault;
 
 /// How a stick is connected; each is another driver or another geometry in the guest's kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::backing::{Access, Backing};
+use super::backing::{Access, Backing};
 
 /// How a drive is connected; each is another driver and another path of errors in the guest's kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]

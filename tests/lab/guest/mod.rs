@@ -2,6 +2,13 @@
 //!
 //! No KVM: it is missing in most places where tests run, and the guests are fast enough without.
 
+pub mod boot;
+pub mod drive;
+pub mod stick;
+
+mod backing;
+mod qmp;
+
 use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -14,10 +21,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use self::drive::{Bus, Drive};
+use self::qmp::Qmp;
+use self::stick::Stick;
 use crate::disc;
-use crate::drive::{Bus, Drive};
-use crate::qmp::Qmp;
-use crate::stick::Stick;
 
 const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab");
 const QEMU: &str = "qemu-system-x86_64";
@@ -105,7 +112,7 @@ impl Guest {
         let sticks = sticks.join(" ");
         let built = Path::new(env!("CARGO_BIN_EXE_discrip")).parent().map(Path::to_owned);
         let programs = std::env::var_os("PROGRAMS").map(PathBuf::from).or(built).unwrap_or_default();
-        let library = include_str!("guest.sh");
+        let library = include_str!("words.sh");
         let all = format!(
             "LAB={LAB} PROGRAMS={}\n{library}\nall_drives {drives}\nall_sticks {sticks}\n{script}\n[ $failures = 0 ]\n",
             programs.display()

@@ -1,0 +1,17 @@
+//! The stories: what the hardware does to a person who copies a disc or writes a stick. Each runs one machine; its chapters are
+//! shell functions in the guest (guest/words.sh has the words they use), judged by other people's tools: cmp, ddrescuelog, dd, cp.
+
+mod drives;
+mod sticks;
+
+use std::error::Error;
+
+/// What a machine's script printed, or why it failed.
+pub type Ending = Result<String, Box<dyn Error>>;
+/// Runs a machine.
+pub type Story = fn() -> Ending;
+
+/// Every story by its name.
+pub fn all() -> impl Iterator<Item = (&'static str, Story)> {
+    [drives::ALL, sticks::ALL].into_iter().flatten().copied()
+}
