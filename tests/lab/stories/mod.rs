@@ -2,6 +2,7 @@
 //! shell functions in the guest (guest/words.sh has the words they use), judged by other people's tools: cmp, ddrescuelog, dd, cp.
 
 mod drives;
+mod guests;
 mod sticks;
 
 use std::error::Error;
@@ -13,5 +14,5 @@ pub type Story = fn() -> Ending;
 
 /// Every story by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Story)> {
-    [drives::ALL, sticks::ALL].into_iter().flatten().copied()
+    [drives::ALL, guests::ALL, sticks::ALL].into_iter().flatten().copied()
 }
