@@ -3,7 +3,7 @@
 # $1: the story's folder. $2: the terminal's settings, if a person's terminal is lent to the machine.
 trap '' HUP INT QUIT TERM TTOU
 group=
-while read -r group; do :; done
-[ -z "$group" ] || kill -KILL -- "-$group"
+while read -r said; do group=$said; done
+[ -z "$group" ] || kill -s KILL -- "-$group"
 [ -z "$2" ] || stty "$2" </dev/tty
 rm -rf "$1"
