@@ -5,6 +5,7 @@
 
 mod disc;
 mod guest;
+mod server;
 mod stories;
 mod trees;
 
@@ -15,6 +16,11 @@ use std::time::Instant;
 type Told = Box<dyn Fn() -> stories::Ending>;
 
 fn main() -> ExitCode {
+    if let [_, mode, words @ ..] = &std::env::args().collect::<Vec<_>>()[..]
+        && mode == "--serve-drive"
+    {
+        return server::run(words);
+    }
     let (options, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
     let is_shown = |line: &&str| line.starts_with("note: ") || options.iter().any(|option| option == "--nocapture");
     if let Some(what) = guest::missing() {
