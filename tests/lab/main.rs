@@ -5,6 +5,7 @@
 
 mod disc;
 mod guest;
+mod server;
 mod stories;
 mod trees;
 mod workbench;
@@ -18,6 +19,11 @@ use std::time::Instant;
 type Told = Box<dyn Fn() -> stories::Ending>;
 
 fn main() -> ExitCode {
+    if let [_, mode, words @ ..] = &std::env::args().collect::<Vec<_>>()[..]
+        && mode == "--serve-drive"
+    {
+        return server::run(words);
+    }
     let (options, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
     if let Some(what) = guest::missing() {
         println!("lab: skipped (no {what}; run make lab-setup)");
