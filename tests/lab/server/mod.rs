@@ -8,13 +8,17 @@
 //! drive is back, so is the LUN, perhaps under other names, and there is another such line. SIGTERM or SIGINT end it: the LUN leaves
 //! the bus, what was made in configfs is removed, status 0. Errors are told on stderr, status 1.
 //!
-//! What differs from the drive spoken to directly:
+//! What differs from the drive spoken to directly (seen with Linux 6.1):
 //!
 //! - `clock=real` is what one wants: the kernel's patience is real, and a `gone` drive comes back by the drive's clock.
-//! - The kernel's own commands count for `times=` and `skip=`, and it retries some that fail (BUSY, UNIT ATTENTION, block layer reads).
+//! - The kernel's own commands count for `times=` and `skip=`; it sends BUSY ones again, and by the block layer some more.
 //! - `host=` and `driver=` can't be passed by a target: such a command ends in ABORTED COMMAND (0B/00/00). The record has what was asked for.
-//! - A command that outlasts the kernel's limit is told as timed out (host_status 3) only when the drive has ended it: the abort waits.
+//! - `hang=`: past the kernel's limit, which is 7 s at least on sr's node, the command ends with host_status 3, but only when the drive
+//!   has ended it, too: the abort waits.
+//! - `gone`: the command ends with host_status 7, and the nodes vanish. A drive that is gone while it is being attached is an error.
+//! - With a CHECK CONDITION the kernel wipes the buffer, unless data came with it (key 1), and the residual is 0.
 //! - A transfer that ends GOOD without a single byte (`short=0`) is taken for a whole one.
+//! - Longer transfers than the drive's are refused by sr; sg sends them, and they end in a hardware error (4/44/00).
 
 mod drive;
 mod ring;

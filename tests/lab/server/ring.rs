@@ -71,6 +71,10 @@ pub(super) struct Response<'a> {
 pub(super) struct Ring {
     uio: File,
     shared: Shared,
+    /// Where the ring begins in the mapping.
+    begin: usize,
+    /// Its length; the head and the tail count from its beginning, modulo this.
+    size: usize,
 }
 
 impl Ring {
@@ -85,7 +89,8 @@ impl Ring {
         if version != MAILBOX_VERSION || flags & CAN_READ_LEN == 0 {
             return Err(io::Error::other(format!("mailbox of version {version} with flags {flags:x}, which this does not know")));
         }
-        Ok(Self { uio, shared })
+        let [begin, size] = [CMDR_OFF, CMDR_SIZE].map(|at| shared.field(at));
+        Ok(Self { uio, begin: begin?, size: size?, shared })
     }
 
     /// Returns when there may be commands, or after so many milliseconds.
@@ -101,16 +106,15 @@ impl Ring {
     /// The oldest command that has no response yet. Entries that are none are dealt with on the way.
     pub(super) fn next(&mut self) -> io::Result<Option<Command>> {
         loop {
-            let (begin, size) = (self.field(CMDR_OFF)?, self.field(CMDR_SIZE)?);
             // Acquire: what the kernel wrote before it moved the head is there.
-            let (head, tail) = (self.shared.word(CMD_HEAD)?.load(Ordering::Acquire) as usize, self.field(CMD_TAIL)?);
+            let (head, tail) = (self.shared.word(CMD_HEAD)?.load(Ordering::Acquire) as usize, self.shared.field(CMD_TAIL)?);
             if head == tail {
                 return Ok(None);
             }
-            let at = begin + tail;
+            let at = self.begin + tail;
             let len_op = self.shared.word(at)?.load(Ordering::Relaxed);
             let (len, op) = ((len_op & !OP_MASK) as usize, len_op & OP_MASK);
-            if len == 0 || tail + len > size {
+            if len == 0 || tail + len > self.size {
                 return Err(broken(at));
             }
             let entry = at..at + len;
@@ -141,16 +145,16 @@ impl Ring {
     }
 
     fn command(&self, entry: Range<usize>) -> io::Result<Command> {
-        let count = self.field(entry.start + IOV_COUNT)?;
+        let count = self.shared.field(entry.start + IOV_COUNT)?;
         if entry.len() < SENSE + SENSE_LEN || (entry.len() - IOVS) / IOV < count {
             return Err(broken(entry.start));
         }
         let piece = |iov| {
-            let (at, len) = (self.long(iov)?, self.long(iov + IOV / 2)?);
+            let (at, len) = (self.shared.long(iov)?, self.shared.long(iov + IOV / 2)?);
             self.shared.at(at, len).map(|_| at..at + len)
         };
         let pieces = (0..count).map(|i| piece(entry.start + IOVS + i * IOV)).collect::<io::Result<Vec<_>>>()?;
-        let at = self.long(entry.start + CDB_OFFSET)?;
+        let at = self.shared.long(entry.start + CDB_OFFSET)?;
         let mut cdb = vec![0];
         self.shared.read(at, &mut cdb)?;
         cdb.resize(CDB_LENS[usize::from(cdb[0] >> 5)], 0);
@@ -163,23 +167,9 @@ impl Ring {
         let flags = self.shared.word(entry.start + FLAGS)?;
         let [a, b, c, uflags] = flags.load(Ordering::Relaxed).to_ne_bytes();
         flags.store(u32::from_ne_bytes([a, b, c, uflags | flag]), Ordering::Relaxed);
-        let (begin, size) = (self.field(CMDR_OFF)?, self.field(CMDR_SIZE)?);
         // Release: what was written above is there when the kernel sees the tail.
-        self.shared.word(CMD_TAIL)?.store(((entry.end - begin) % size) as u32, Ordering::Release);
+        self.shared.word(CMD_TAIL)?.store(((entry.end - self.begin) % self.size) as u32, Ordering::Release);
         self.uio.write_all(&[0; 4])
-    }
-
-    fn field(&self, at: usize) -> io::Result<usize> {
-        Ok(self.shared.word(at)?.load(Ordering::Relaxed) as usize)
-    }
-
-    /// A u64, in two words.
-    fn long(&self, at: usize) -> io::Result<usize> {
-        let mut bytes = [0; 8];
-        for (i, half) in bytes.chunks_exact_mut(4).enumerate() {
-            half.copy_from_slice(&self.shared.word(at + 4 * i)?.load(Ordering::Relaxed).to_ne_bytes());
-        }
-        usize::try_from(u64::from_ne_bytes(bytes)).map_err(|_| broken(at))
     }
 }
 
@@ -216,6 +206,19 @@ impl Shared {
         // SAFETY: aligned, and in the mapping, which lives as long as `self`. While the reference lives nobody here writes otherwise,
         // as `write` needs `&mut self`; the kernel writes whole words.
         Ok(unsafe { AtomicU32::from_ptr(word) })
+    }
+
+    fn field(&self, at: usize) -> io::Result<usize> {
+        Ok(self.word(at)?.load(Ordering::Relaxed) as usize)
+    }
+
+    /// A u64, in two words.
+    fn long(&self, at: usize) -> io::Result<usize> {
+        let mut bytes = [0; 8];
+        for (i, half) in bytes.chunks_exact_mut(4).enumerate() {
+            half.copy_from_slice(&self.word(at + 4 * i)?.load(Ordering::Relaxed).to_ne_bytes());
+        }
+        usize::try_from(u64::from_ne_bytes(bytes)).map_err(|_| broken(at))
     }
 
     fn read(&self, offset: usize, to: &mut [u8]) -> io::Result<()> {
