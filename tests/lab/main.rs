@@ -5,6 +5,7 @@
 
 mod disc;
 mod guest;
+mod server;
 mod stories;
 mod trees;
 

@@ -1,0 +1,4 @@
+//! What this process serves to a machine.
+
+pub mod export;
+mod nbd;
