@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use discsmith::emulated::{self, Stick};
 use discsmith::medium::{Geometry, Medium, Writable};
 use nix::errno::Errno;
-use serde_json::json;
+use serde::Serialize;
 
 use super::nbd::{self, Operation, Request, Shape};
 
@@ -150,6 +150,18 @@ fn carry_out(stick: &Stick, request: Request, data: &mut [u8]) -> Result<(), Err
     ending.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
+/// A line of the record; times are milliseconds.
+#[derive(Serialize)]
+struct Line {
+    at: u128,
+    took: u128,
+    op: &'static str,
+    offset: u64,
+    length: u32,
+    fua: bool,
+    error: Option<String>,
+}
+
 /// What was asked, and what came of it.
 struct Record {
     file: File,
@@ -160,23 +172,26 @@ impl Record {
     fn keep(&mut self, request: Request, act: impl FnOnce() -> Result<(), Errno>) -> Result<(), Errno> {
         let at = self.start.elapsed();
         let ending = act();
-        let took = self.start.elapsed() - at;
-        let (word, fua) = match request.operation {
+        let (op, fua) = match request.operation {
             Operation::Read => ("read", false),
             Operation::Write { fua } => ("write", fua),
             Operation::Flush => ("flush", false),
         };
-        let line = json!({"at": milliseconds(at), "took": milliseconds(took), "op": word, "offset": request.offset,
-            "length": request.length, "fua": fua, "error": ending.err().map(|error| format!("{error:?}"))});
-        if let Err(error) = writeln!(self.file, "{line}") {
+        let line = Line {
+            at: at.as_millis(),
+            took: (self.start.elapsed() - at).as_millis(),
+            op,
+            offset: request.offset,
+            length: request.length,
+            fua,
+            error: ending.err().map(|error| format!("{error:?}")),
+        };
+        let text = serde_json::to_string(&line).map_err(io::Error::from);
+        if let Err(error) = text.and_then(|text| writeln!(self.file, "{text}")) {
             eprintln!("lab: the record of an export: {error}");
         }
         ending
     }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -63,6 +63,7 @@ not_read_back() {
 gone() {
     fails 7 isoflash --yes /share/image.iso "$(stick 2)"
     not_bootable /share/leaves
+    ends 0 grep -q ENODEV /share/stick2.record
     wait_for test -z "$(stick 2)"
 }
 gone_again() {
@@ -118,41 +119,52 @@ fn power_cut() -> Ending {
     let guest = Guest::new()?;
     let image = guest.disc("image.iso", 34, 6000)?;
     let guest = guest.with_sticks([
-        Stick::emulated(Bus::Usb, "honest,size=32M,cache=4M,speed=4M@w")?,
         Stick::emulated(Bus::Usb, "liar,size=32M,cache=4M,nofua")?,
+        Stick::emulated(Bus::Usb, "pulled,size=32M,cache=4M,speed=4M@w")?,
+        Stick::emulated(Bus::Usb, "cut,size=32M,cache=4M,speed=4M@w")?,
     ]);
     let mut said = guest.run(
         r#"
 liar_believed() {
-    ends 0 isoflash --yes /share/image.iso "$(stick 1)"
+    ends 0 isoflash --yes /share/image.iso "$(stick 0)"
     said verified
-    ends 0 isoverify /share/image.iso "$(stick 1)"
+    ends 0 isoverify /share/image.iso "$(stick 0)"
+    ends 0 grep -q '"op":"flush"' /share/stick0.record # it was told to
 }
 pulled_out() {
-    midway /share/honest unplug stick0
-    fails 7 isoflash --yes /share/image.iso "$(stick 0)"
-    not_bootable /share/honest
+    midway /share/pulled unplug stick1
+    fails 7 isoflash --yes /share/image.iso "$(stick 1)"
+    not_bootable /share/pulled
 }
-chapter liar_believed; chapter pulled_out
+power_cut() {
+    midway /share/cut kill
+    ends any isoflash --yes /share/image.iso "$(stick 2)"
+    echo "ended before the power was cut"
+    exit 1
+}
+chapter liar_believed; chapter pulled_out; chapter power_cut
 "#,
     )?;
-    for stick in ["honest", "liar"] {
-        if fs::read(guest.file(stick))?.iter().take(1 << 20).any(|byte| *byte != 0) {
-            return Err(format!("{stick} may boot after a power cut").into());
+    for stick in ["liar", "pulled", "cut"] {
+        let bytes = fs::read(guest.file(stick)).map_err(|error| format!("{said}{stick}: {error}"))?;
+        if bytes.iter().take(1 << 20).any(|byte| *byte != 0) {
+            return Err(format!("{said}{stick} may boot after a power cut").into());
         }
     }
     said += &guest.run(
         r#"
-liar_found_out() {
-    fails 4 isoverify /share/image.iso "$(stick 1)"
-}
-written_anew() {
-    ends 0 isoflash --yes /share/image.iso "$(stick 0)"
+liar_found_out() { fails 4 isoverify /share/image.iso "$(stick 0)"; }
+written_anew() { # NUMBER
+    ends 0 isoflash --yes /share/image.iso "$(stick $1)"
     said verified
 }
-chapter liar_found_out; chapter written_anew
+pulled_out() { written_anew 1; }
+power_cut() { written_anew 2; }
+chapter liar_found_out; chapter pulled_out; chapter power_cut
 "#,
     )?;
-    holds(&guest.file("honest"), &image, 512, &BLANK)?;
+    for stick in ["pulled", "cut"] {
+        holds(&guest.file(stick), &image, 512, &BLANK)?;
+    }
     Ok(said)
 }

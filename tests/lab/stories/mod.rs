@@ -3,6 +3,7 @@
 
 mod bad_sticks;
 mod drives;
+mod guests;
 mod sticks;
 
 use std::error::Error;
@@ -14,5 +15,5 @@ pub type Story = fn() -> Ending;
 
 /// Every story by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Story)> {
-    [drives::ALL, sticks::ALL, bad_sticks::ALL].into_iter().flatten().copied()
+    [drives::ALL, guests::ALL, sticks::ALL, bad_sticks::ALL].into_iter().flatten().copied()
 }
