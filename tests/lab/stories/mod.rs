@@ -4,6 +4,7 @@
 mod bad_sticks;
 mod drives;
 mod guests;
+mod served;
 mod sticks;
 
 use std::error::Error;
@@ -15,5 +16,5 @@ pub type Story = fn() -> Ending;
 
 /// Every story by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Story)> {
-    [drives::ALL, guests::ALL, sticks::ALL, bad_sticks::ALL].into_iter().flatten().copied()
+    [drives::ALL, guests::ALL, served::ALL, sticks::ALL, bad_sticks::ALL].into_iter().flatten().copied()
 }
