@@ -144,7 +144,8 @@ mod tests {
 
         fn read_some(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
             let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-            for (piece, (at, place)) in buffer.chunks_mut(SECTOR).zip(self.places(buffer.len(), offset)) {
+            let places = self.places(buffer.len(), offset);
+            for (piece, (at, place)) in buffer.chunks_mut(SECTOR).zip(places) {
                 match (place, &self.kind) {
                     (Some(place), _) => piece.copy_from_slice(&cells[place..place + SECTOR]),
                     (None, Kind::Drops(back)) => piece.copy_from_slice(back),
