@@ -289,6 +289,33 @@ pub struct FlashOutcome {
     pub differences: Spans,
     /// Bytes of the medium that could not be read back.
     pub unreadable: Spans,
+    /// What is wrong with the medium, where that is proved.
+    pub finding: Option<Defect>,
+}
+
+/// What is wrong with a medium that does not hold what was written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Defect {
+    /// A fake: its addresses begin anew, and what is written beyond its real size overwrites what lies at its beginning.
+    Wraps {
+        /// Bytes that it holds at most.
+        holds: u64,
+    },
+    /// From one byte on, nothing of what was written came back.
+    Loses {
+        /// That byte.
+        from: u64,
+    },
+    /// Single bits came back wrong.
+    Flips {
+        /// How many.
+        bits: u64,
+        /// Sectors that they lie in.
+        sectors: u64,
+        /// The byte that the first one lies in.
+        first: u64,
+    },
 }
 
 /// What came of comparing a medium.

@@ -10,6 +10,7 @@ mod common;
 mod damaged_disc;
 mod drive_trouble;
 mod failing_disk;
+mod fakes;
 mod flash_emulated;
 mod flash_file;
 mod flash_kills;

@@ -19,8 +19,12 @@
 //! - With a CHECK CONDITION the kernel wipes the buffer, unless data came with it (key 1), and the residual is 0.
 //! - A transfer that ends GOOD without a single byte (`short=0`) is taken for a whole one.
 //! - Longer transfers than the drive's are refused by sr; sg sends them, and they end in a hardware error (4/44/00).
+//!
+//! The emulated stick is served as well, but by the runner of the stories, to QEMU: `export`.
 
 mod drive;
+pub mod export;
+mod nbd;
 mod ring;
 mod target;
 

@@ -1,7 +1,9 @@
 //! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, and comes
 //! last, when every other byte was read back: a stick that was left half-way boots nowhere.
 
+mod marks;
 mod proof;
+mod symptom;
 mod trouble;
 
 use std::collections::BTreeSet;
@@ -130,6 +132,8 @@ impl<'a> Passes<'a> {
             Ok(()) => failure,
             // That says already what it may be now.
             Err(error) if error == failure => failure,
+            // Zeros, or marks: neither boots.
+            Err(_) if !self.is_head_written => failure,
             Err(_) => Failure::new(
                 failure.status,
                 format!("{}; its first MiB could not be made zero again: it may boot after all", failure.reason),

@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::event::TransferPhase;
+use crate::event::{Defect, TransferPhase};
 use crate::jobs::Failure;
-use crate::medium::{Poison, Span, Spans, read_around};
+use crate::medium::{Poison, Span, Spans, read_around, show_size};
 use crate::pipeline::{CHUNK, Digested, Digesting, stream};
 use crate::status::Status;
 use crate::sys::Buffer;
 use crate::trust::{Algorithm, sha256};
 
-use super::Passes;
+use super::symptom::Symptoms;
 use super::trouble::thread_failed;
+use super::{Passes, marks};
 
-/// Chunks that are looked into to name sectors. Of a stick that is wrong in more of them the chunks say enough.
+/// Chunks that are looked into to name sectors, half of them the first and half the last. Of a stick that is wrong in more of them the chunks
+/// say enough.
 const LOCATED: usize = 64;
 
 /// A run of zeros of this length, at a multiple of it, is read once more after the head. Well below [`HEAD`]: some fake sticks scatter what
@@ -50,7 +52,11 @@ impl Passes<'_> {
         self.outcome.unreadable = std::mem::take(&mut *unreadable.lock().unwrap_or_else(PoisonError::into_inner));
         // What can't be read counts as zeros in the digests, and the image may have zeros there: that proves nothing.
         let is_same = back.chunks == written.chunks && self.outcome.unreadable.is_empty();
-        if is_same { Ok(back) } else { Err(self.locate(written, &back.chunks)) }
+        if is_same {
+            return Ok(back);
+        }
+        let failure = self.locate(written, &back.chunks);
+        Err(self.withdraw_head(failure))
     }
 
     /// Reads the medium's image, with the head from memory.
@@ -112,64 +118,132 @@ impl Passes<'_> {
         Err(self.withdraw_head(failure))
     }
 
-    /// Names what differs, to the sector where the source can be read again, else by the chunk.
+    /// Names what differs, to the sector where the source can be read again, else by the chunk; and what is wrong with the medium. Marks may be
+    /// left where the head belongs.
     fn locate(&mut self, written: &Digested, back: &[String]) -> Failure {
         self.phase(TransferPhase::Locate);
+        let mut symptoms = Symptoms::default();
+        self.outcome.differences = self.differences(written, back, &mut symptoms);
+        if !self.outcome.unreadable.is_empty() {
+            symptoms.unclear();
+        }
+        self.outcome.finding = self.diagnose(&symptoms);
+        self.verdict()
+    }
+
+    fn differences(&self, written: &Digested, back: &[String], symptoms: &mut Symptoms) -> Spans {
         let mut differences = Spans::default();
         let sector = self.medium.geometry().sector.max(512);
-        let different = written.chunks.iter().zip(back).enumerate().filter(|(_, (written, back))| written != back);
-        for (count, (number, _)) in different.enumerate() {
+        let count = written.chunks.iter().zip(back).filter(|(written, back)| written != back).count();
+        let zeros = sha256(&vec![0; CHUNK]);
+        let is_blank = |digest: &str, length| if length == CHUNK { digest == zeros } else { digest == sha256(&vec![0; length]) };
+        let mut seen = 0;
+        for (number, (digest, back)) in written.chunks.iter().zip(back).enumerate() {
             let span = self.chunk(number);
-            if count >= LOCATED || self.stop.requested().is_some() {
+            if digest == back {
+                if symptoms.has_begun() && !is_blank(digest, span.length as usize) {
+                    symptoms.right();
+                }
+                continue;
+            }
+            seen += 1;
+            if seen > LOCATED / 2 && seen + LOCATED / 2 <= count {
+                symptoms.passed_over();
                 differences.push(span.offset, span.length);
                 continue;
             }
-            let (mut ours, mut theirs) = (vec![0; span.length as usize], Buffer::new(CHUNK));
-            let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
-            let mut unreadable = Spans::default();
-            let is_read = read_around(&*self.medium, &mut theirs[..sectors], span.offset, &mut unreadable).is_ok();
-            if let Some(head) = self.head.as_ref().filter(|_| number == 0 && !self.is_head_written) {
-                theirs[..head.len()].copy_from_slice(head);
-            }
-            let is_same_source = self.source.read_again(&mut ours, span.offset).is_some()
-                && written.chunks.get(number).is_some_and(|digest| *digest == sha256(&ours));
-            if !is_read || !is_same_source {
+            if let Some((ours, theirs)) = self.both(number, digest) {
+                differences.push_differences(&ours, &theirs, span.offset, sector);
+                symptoms.look(&ours, &theirs, span.offset, sector);
+            } else {
+                symptoms.unclear();
                 differences.push(span.offset, span.length);
-                continue;
             }
-            // What can't be read is named as that.
-            for hole in unreadable.iter() {
-                let (from, to) = ((hole.offset - span.offset) as usize, (hole.end() - span.offset) as usize);
-                let to = to.min(ours.len());
-                theirs[from.min(to)..to].copy_from_slice(&ours[from.min(to)..to]);
-            }
-            differences.push_differences(&ours, &theirs[..span.length as usize], span.offset, sector);
         }
-        self.outcome.differences = differences;
-        self.verdict()
+        differences
+    }
+
+    /// A chunk of the source and the same of the medium, both read once more; `None` where that can't be done. What can't be read is named as
+    /// that, and no difference.
+    fn both(&self, number: usize, digest: &str) -> Option<(Vec<u8>, Buffer)> {
+        if self.stop.requested().is_some() {
+            return None;
+        }
+        let span = self.chunk(number);
+        let mut ours = vec![0; span.length as usize];
+        self.source.read_again(&mut ours, span.offset).filter(|()| sha256(&ours) == digest)?;
+        let mut theirs = Buffer::new(ours.len().next_multiple_of(self.medium.geometry().sector as usize));
+        let mut unreadable = Spans::default();
+        read_around(&*self.medium, &mut theirs, span.offset, &mut unreadable).ok()?;
+        if let Some(head) = self.head.as_ref().filter(|_| number == 0 && !self.is_head_written) {
+            theirs[..head.len()].copy_from_slice(head);
+        }
+        for hole in unreadable.iter() {
+            let (from, to) = ((hole.offset - span.offset) as usize, (hole.end() - span.offset) as usize);
+            let to = to.min(ours.len());
+            theirs[from.min(to)..to].copy_from_slice(&ours[from.min(to)..to]);
+        }
+        Some((ours, theirs))
+    }
+
+    /// What is wrong with the medium, if that can be proved. A file has no addresses of its own, and says nothing about a stick.
+    fn diagnose(&mut self, symptoms: &Symptoms) -> Option<Defect> {
+        let marked = self.head.as_ref().filter(|_| !self.is_file())?.len() as u64;
+        let medium = Arc::clone(&self.medium);
+        let end = self.outcome.bytes.next_multiple_of(medium.geometry().sector.into());
+        let echo = marks::echo(&*medium, marked, end, |at| {
+            self.progress(TransferPhase::Locate, at, Some(end));
+            self.stop.requested().is_none()
+        });
+        symptoms.finding(echo.ok().flatten()?, marked)
     }
 
     /// What came of reading back, in a sentence.
     fn verdict(&self) -> Failure {
         let name = &self.outcome.medium;
         let advice = "take another stick, or another port and cable; what is on this one does not boot";
+        let distrust = "do not trust it with anything; what is on it does not boot";
+        let claims = show_size(self.medium.geometry().bytes);
         let (differs, unreadable) = (self.outcome.differences.bytes(), self.outcome.unreadable.bytes());
-        if differs > 0 {
-            return Failure::new(
-                Status::Different,
-                format!("{name} does not hold what was written to it: {differs} bytes came back different; {advice}"),
-            );
-        }
-        if unreadable > 0 {
-            return Failure::failed(format!("{name} can't be read back: {unreadable} bytes are unreadable; {advice}"));
-        }
-        Failure::new(Status::Different, format!("{name} gave other bytes at the first reading than at the second; {advice}"))
+        let what = match self.outcome.finding {
+            Some(Defect::Wraps { holds }) => format!(
+                "{name} is a fake: it claims {claims} and holds {} at most (byte {holds} is byte 0 again); {distrust}",
+                show_size(holds)
+            ),
+            Some(Defect::Loses { from: 0 }) => {
+                format!(
+                    "{name} is a fake, or worn out: it claims {claims}, and nothing that was written to it came back; {distrust}"
+                )
+            }
+            Some(Defect::Loses { from }) => format!(
+                "{name} is a fake, or worn out: it claims {claims}, and nothing that was written from byte {from} ({}) on came back; {distrust}",
+                show_size(from)
+            ),
+            Some(Defect::Flips { bits, sectors, first }) => format!(
+                "{name} flips bits: {} of {} came back wrong, the first in byte {first}; its cells or its connection are failing; {advice}",
+                counted(bits, "bit"),
+                counted(sectors, "sector")
+            ),
+            None if differs > 0 => {
+                format!("{name} does not hold what was written to it: {differs} bytes came back different; {advice}")
+            }
+            None if unreadable > 0 => {
+                return Failure::failed(format!("{name} can't be read back: {unreadable} bytes are unreadable; {advice}"));
+            }
+            None => format!("{name} gave other bytes at the first reading than at the second; {advice}"),
+        };
+        Failure::new(Status::Different, what)
     }
 
     fn chunk(&self, number: usize) -> Span {
         let offset = number as u64 * CHUNK as u64;
         Span { offset, length: (self.outcome.bytes - offset.min(self.outcome.bytes)).min(CHUNK as u64) }
     }
+}
+
+/// `1 bit`, `2 bits`.
+fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// True where zeros that are not the chunk's own could lie in it: all zero in a run, or up to one of its ends.
