@@ -21,7 +21,7 @@ lab-setup:
 	tests/lab/setup.sh
 
 # A shell in a virtual machine with a damaged disc in a drive and a bad stick, and what to try there; with SCRIPT=file it runs that
-# instead (UML=1: in the faster machine, without the stick), and ends as the script does.
+# instead (UML=1: in the faster machine, without the stick).
 lab:
 	@cargo test --quiet --test lab -- $(if $(SCRIPT),--run $(SCRIPT) $(if $(UML),--uml),--shell)
 

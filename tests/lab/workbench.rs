@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write, stdout};
 use std::path::Path;
 
-use crate::guest::stick::{Bus, Stick, WriteError};
+use crate::guest::stick::{Bus, Stick};
 use crate::guest::{Ending, Guest, Kind, terminal};
 
 /// What a shell says of a command that was killed: a script whose machine lost its power has no status of its own.
@@ -13,6 +13,8 @@ const KILLED: u8 = 137;
 const SECTORS: usize = 5000;
 /// The drive is called `hurt` in the script.
 const DRIVE: &str = "plug_drive hurt emulated:/share/disc.iso,damage=/share/damage.map || exit\n";
+/// A fake: an eighth of it is there, and what is written past that overwrites what was written before.
+const STICK: &str = "stick.img,size=64M,real=8M,wrap";
 /// Where the person's own script stands.
 const SCRIPT: &str = "own";
 
@@ -37,8 +39,8 @@ pub fn run(script: &Path, kind: Kind) -> Result<u8, Box<dyn Error>> {
     })
 }
 
-/// Gives the person a shell; returns its exit status.
-pub fn shell() -> Result<u8, Box<dyn Error>> {
+/// Gives the person a shell, and says how that ended.
+pub fn shell() -> Result<(), Box<dyn Error>> {
     let guest = furnished(Guest::at_terminal()?, Kind::Qemu)?;
     fs::write(guest.file("words"), include_str!("guest/words.sh"))?;
     fs::write(guest.file("shell"), include_str!("guest/shell.sh"))?;
@@ -50,19 +52,14 @@ pub fn shell() -> Result<u8, Box<dyn Error>> {
     let output = fs::read_to_string(guest.file("output")).unwrap_or_default();
     drop(guest); // and the terminal is as it was
     print!("\n{output}");
-    Ok(match ending? {
-        Ending::Exit(status) => {
-            println!("lab: the shell ended with {status}, and the guest is gone with all that was in it");
-            status
-        }
-        Ending::PowerCut => {
-            println!("lab: the power was cut");
-            KILLED
-        }
-    })
+    match ending? {
+        Ending::Exit(status) => println!("lab: the shell ended with {status}, and the guest is gone with all that was in it"),
+        Ending::PowerCut => println!("lab: the power was cut"),
+    }
+    Ok(())
 }
 
-/// A disc, what of it is dead, another disc, and in a QEMU guest a stick that fails to write 4 KiB at 4 MiB.
+/// A disc, what of it is dead, another disc, and in a QEMU guest the stick.
 fn furnished(guest: Guest, kind: Kind) -> Result<Guest, Box<dyn Error>> {
     guest.disc("disc.iso", 31, SECTORS)?;
     guest.disc("other.iso", 32, SECTORS)?;
@@ -70,7 +67,5 @@ fn furnished(guest: Guest, kind: Kind) -> Result<Guest, Box<dyn Error>> {
     if kind == Kind::Uml {
         return Ok(guest);
     }
-    let stick = guest.file("stick.img");
-    File::create_new(&stick)?.set_len(64 << 20)?;
-    Ok(guest.with_sticks([Stick::new(Bus::Usb, &stick).unwritable(WriteError::Io, 8192..8200)]))
+    Ok(guest.with_sticks([Stick::emulated(Bus::Usb, STICK)?]))
 }

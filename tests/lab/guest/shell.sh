@@ -10,12 +10,13 @@ for word in host plug_drive unplug_drive fault change_disc node generic stick lo
 PS1='lab# '
 cat <<TRY
 
-A damaged disc lies in $(node hurt) ($(generic hurt)), and a bad stick is $(stick 0). Try:
+A damaged disc lies in $(node hurt) ($(generic hurt)), and a fake stick is $(stick 0). Try:
   discrip $(node hurt) out.iso                    and: ddrescue -b 2048 -d $(node hurt) by-ddrescue.iso by-ddrescue.map
   isoflash /share/disc.iso $(stick 0)             and: isoverify /share/disc.iso $(stick 0)
   fault hurt 'read 100+8 sense=3/11/05 times=2'   the drive gets worse (docs/formats.md, "Fault rules")
   change_disc hurt /share/other.iso               change_disc hurt: takes it out
-  unplug_drive hurt                               host unplug stick0, host plug stick0; host after 5 unplug stick0
+  unplug_drive hurt                               plug_drive hurt emulated:/share/disc.iso
+  host unplug stick0                              and a moment later: host plug stick0. Or: host after 5 unplug stick0
   host kill                                       a power cut. exit ends it; should nothing else help: Ctrl-A X
 TRY
 RC
