@@ -3,6 +3,7 @@
 //! The stories run one after the other, as each machine takes a core; `cargo test --test lab -- WORD` runs those with WORD
 //! in their name, and `--nocapture` prints what all of them said.
 
+mod compare;
 mod disc;
 mod guest;
 mod server;
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
     if let Some(what) = guest::missing() {
         println!("lab: skipped (no {what}; run make lab-setup)");
         return ExitCode::from(u8::from(is_given("--shell") || is_given("--run")));
+    }
+    if is_given("--compare") {
+        return status(compare::run().map(|()| 0));
     }
     if is_given("--shell") {
         return status(workbench::shell().map(|()| 0));
