@@ -26,13 +26,14 @@ fn fake() -> Ending {
     ]);
     guest.run(
         r#"
-found_out() { # NUMBER FILE
+found_out() { # NUMBER FILE TEXT
     fails 4 isoflash --yes /share/image.iso "$(stick $1)"
+    said "$3"
     not_bootable "/share/$2"
 }
-wraps() { found_out 0 wraps; }
-drops() { found_out 1 drops; }
-flips() { found_out 2 flips; }
+wraps() { found_out 0 wraps 'claims 33.6 MB and holds 8.39 MB at most'; }
+drops() { found_out 1 drops 'nothing that was written from byte 8388608'; }
+flips() { found_out 2 flips 'flips bits: 1 bit of 1 sector'; }
 chapter wraps; chapter drops; chapter flips
 "#,
     )
