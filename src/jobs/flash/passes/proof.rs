@@ -153,8 +153,9 @@ impl Passes<'_> {
                 continue;
             }
             if let Some((ours, theirs)) = self.both(number, digest) {
-                differences.push_differences(&ours, &theirs, span.offset, sector);
-                symptoms.look(&ours, &theirs, span.offset, sector);
+                let theirs = &theirs[..ours.len()];
+                differences.push_differences(&ours, theirs, span.offset, sector);
+                symptoms.look(&ours, theirs, span.offset, sector);
             } else {
                 symptoms.unclear();
                 differences.push(span.offset, span.length);
@@ -163,7 +164,7 @@ impl Passes<'_> {
         differences
     }
 
-    /// A chunk of the source and the same of the medium, both read once more; `None` where that can't be done. What can't be read is named as
+    /// A chunk of the source and its sectors of the medium, both read once more; `None` where that can't be done. What can't be read is named as
     /// that, and no difference.
     fn both(&self, number: usize, digest: &str) -> Option<(Vec<u8>, Buffer)> {
         if self.stop.requested().is_some() {
