@@ -32,7 +32,13 @@ pub struct Stick {
 /// The discs.
 pub const DISCS: [Disc; 8] = [
     Disc { name: "dead", what: "Three dead sectors in the middle", dead: &[1000..1002, 2000..2001], rules: "", is_slow: false },
-    Disc { name: "end", what: "Two dead sectors near the end, 10 sectors before it", dead: &[2990..2992], rules: "", is_slow: false },
+    Disc {
+        name: "end",
+        what: "Two dead sectors near the end, 10 sectors before it",
+        dead: &[2990..2991, 2991..2992],
+        rules: "",
+        is_slow: false,
+    },
     Disc {
         name: "flaky",
         what: "A sector that fails twice and then comes",
@@ -79,7 +85,11 @@ pub const DISCS: [Disc; 8] = [
 
 /// The sticks. The image is longer than what is real of the first two.
 pub const STICKS: [Stick; 4] = [
-    Stick { name: "wraps", what: "A fake stick: what is written past 4 MiB overwrites its beginning", options: "size=16M,real=4M,wrap" },
+    Stick {
+        name: "wraps",
+        what: "A fake stick: what is written past 4 MiB overwrites its beginning",
+        options: "size=16M,real=4M,wrap",
+    },
     Stick { name: "drops", what: "A fake stick: what is written past 4 MiB vanishes", options: "size=16M,real=4M,drop" },
     Stick { name: "flips", what: "One bit of the stick reads wrong", options: "size=16M,flip=3000000" },
     Stick { name: "unwritable", what: "Eight sectors that can't be written", options: "size=16M,eio=4096s+8s@w" },

@@ -12,11 +12,12 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use self::faults::{DISCS, SECTORS, STICKS};
 use self::tools::{READERS, WRITERS};
-use crate::guest::Guest;
 use crate::guest::stick::{Bus, Stick};
+use crate::guest::{Ending, Guest};
 
 const SECTOR: usize = 2048;
 
@@ -63,7 +64,8 @@ fn read_discs(versions: &mut String) -> Result<Vec<Vec<Outcome>>, Box<dyn Error>
         }
     }
     script += "wait\nversions\n";
-    let output = guest.run(&script)?;
+    play(&guest, &script)?;
+    let output = fs::read_to_string(guest.file("output"))?;
     *versions = output.lines().filter_map(|line| line.strip_prefix("version: ")).collect::<Vec<_>>().join("; ");
     let outcome = |fault: &str, number| outcome(&guest, fault, number, &disc);
     DISCS.iter().map(|fault| (0..READERS.len()).map(|number| outcome(fault.name, number)).collect()).collect()
@@ -75,7 +77,8 @@ fn write_sticks() -> Result<Vec<Vec<Outcome>>, Box<dyn Error>> {
     for (number, tool) in WRITERS.iter().enumerate() {
         let guest = Guest::new()?;
         let disc = fs::read(guest.disc("disc.iso", 51, SECTORS as usize)?)?;
-        let operand = |fault: &faults::Stick| format!("{},{}", guest.file(&format!("{}.img", fault.name)).display(), fault.options);
+        let operand =
+            |fault: &faults::Stick| format!("{},{}", guest.file(&format!("{}.img", fault.name)).display(), fault.options);
         let operands: Vec<String> = STICKS.iter().map(operand).collect();
         let mut script = include_str!("words.sh").to_owned();
         for (stick, fault) in STICKS.iter().enumerate() {
@@ -83,12 +86,20 @@ fn write_sticks() -> Result<Vec<Vec<Outcome>>, Box<dyn Error>> {
         }
         let sticks: Vec<_> = operands.iter().map(|operand| Stick::emulated(Bus::Usb, operand)).collect::<Result<_, _>>()?;
         let guest = guest.with_sticks(sticks);
-        guest.run(&script)?;
+        play(&guest, &script)?;
         for (outcomes, fault) in all.iter_mut().zip(&STICKS) {
             outcomes.push(outcome(&guest, fault.name, number, &disc)?);
         }
     }
     Ok(all)
+}
+
+/// Runs a script to its end; the trials of a guest may take half an hour.
+fn play(guest: &Guest, script: &str) -> Result<(), Box<dyn Error>> {
+    match guest.play(script, Some(Duration::from_secs(1800)), || Ok(()))? {
+        Ending::Exit(0) => Ok(()),
+        _ => Err(fs::read_to_string(guest.file("output"))?.into()),
+    }
 }
 
 /// What lies in the folder of a trial: its status, what was said, and the data that came of it.

@@ -10,9 +10,8 @@ use super::tools::{READERS, Tool, WRITERS};
 const WIDTH: usize = 160;
 
 /// Words of a line that tells of trouble, in lower case.
-const TROUBLE: [&str; 13] = [
-    "error", "fail", "unread", "bad", "lost", "can't", "cannot", "differ", "fake", "mismatch", "missing", "gone", "changed",
-];
+const TROUBLE: [&str; 13] =
+    ["error", "fail", "unread", "bad", "lost", "can't", "cannot", "differ", "fake", "mismatch", "missing", "gone", "changed"];
 
 /// The page; outcomes are by fault, then by tool.
 pub fn render(versions: &str, discs: &[Vec<Outcome>], sticks: &[Vec<Outcome>]) -> Result<String, fmt::Error> {
@@ -31,7 +30,10 @@ An emulated drive behind the kernel's own sr and sg drivers; {} bytes on the dis
 ",
         super::faults::SECTORS as usize * super::SECTOR
     );
-    let whats: Vec<_> = DISCS.iter().map(|fault| (fault.what, fault.dead.iter().map(|dead| (dead.end - dead.start) * super::SECTOR as u64).sum())).collect();
+    let whats: Vec<_> = DISCS
+        .iter()
+        .map(|fault| (fault.what, fault.dead.iter().map(|dead| (dead.end - dead.start) * super::SECTOR as u64).sum()))
+        .collect();
     section(&mut page, &whats, &READERS, discs)?;
     page += "## Onto a stick
 
