@@ -112,8 +112,15 @@ pub(super) fn mechanism(tray: Tray) -> Vec<u8> {
     vec![0, u8::from(tray == Tray::Open) << 4, 0, 0, 0, 0, 0, 0]
 }
 
-/// MODE SENSE(10), pages 01h (error recovery) and 2Ah (capabilities), 3Fh for both. None: there is no such page. Speeds in kB/s.
-pub(super) fn mode_page(page: u8, lock: Lock, full_speed: u16, speed: u16) -> Option<Vec<u8>> {
+/// MODE SENSE, the form of 6 or of 10 bytes: what comes before the pages. A bus on which the kernel does not know of MMC asks by the former.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ModeHeader {
+    Short,
+    Long,
+}
+
+/// MODE SENSE, pages 01h (error recovery) and 2Ah (capabilities), 3Fh for both. None: there is no such page. Speeds in kB/s.
+pub(super) fn mode_page(header: ModeHeader, page: u8, lock: Lock, full_speed: u16, speed: u16) -> Option<Vec<u8>> {
     // Error recovery: AWRE and ARRE off, 32 retries.
     let recovery = [0x01, 10, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0];
     let mut capabilities = vec![0; 22];
@@ -130,8 +137,12 @@ pub(super) fn mode_page(page: u8, lock: Lock, full_speed: u16, speed: u16) -> Op
         0x3f => [&recovery[..], &capabilities].concat(),
         _ => return None,
     };
-    let length = (pages.len() + 6) as u16;
-    Some([&length.to_be_bytes()[..], &[0; 6], &pages].concat())
+    // The length counts what follows it.
+    let header = match header {
+        ModeHeader::Short => vec![pages.len() as u8 + 3, 0, 0, 0],
+        ModeHeader::Long => [&(pages.len() as u16 + 6).to_be_bytes()[..], &[0; 6]].concat(),
+    };
+    Some([header, pages].concat())
 }
 
 #[cfg(test)]

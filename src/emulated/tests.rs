@@ -252,6 +252,8 @@ fn speed_is_set_and_told() {
     assert_eq!(bench.ends(&Cdb::set_speed(0xffff)), "good");
     assert_eq!(speed(bench.reply(&Cdb::mode_sense(0x3f, 64), 64)[12..].to_vec()), 26_970);
     assert_eq!(bench.ends(&Cdb::mode_sense(0x05, 64)), "5/24/00");
+    let (long, short) = (bench.reply(&Cdb::mode_sense(0x2a, 64), 64), bench.reply(&Cdb::new(&[0x1a, 0, 0x2a, 0, 64, 0]), 64));
+    assert_eq!((&short[..4], &short[4..]), (&[25, 0, 0, 0][..], &long[8..]));
     for accepted in [[0x55, 0x10, 0, 0, 0, 0, 0, 0, 0, 0], [0xb6, 0, 0, 0, 0, 0, 0, 0, 0, 28]] {
         assert_eq!(bench.ends(&Cdb::new(&accepted)), "good");
     }

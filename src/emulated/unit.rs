@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::about_disc::{self, Address};
-use super::about_drive::{self, MediaEvent, Tray, Wanted};
+use super::about_drive::{self, MediaEvent, ModeHeader, Tray, Wanted};
 use super::disc::{Disc, Trouble};
 use super::profile::Family;
 use super::timing::Mechanics;
@@ -13,6 +13,7 @@ use crate::scsi::{Cdb, Sense};
 
 const REQUEST_SENSE: u8 = 0x03;
 const GET_EVENT_STATUS_NOTIFICATION: u8 = 0x4a;
+const MODE_SENSE_6: u8 = 0x1a;
 const MODE_SELECT_10: u8 = 0x55;
 const SET_STREAMING: u8 = 0xb6;
 const MECHANISM_STATUS: u8 = 0xbd;
@@ -125,7 +126,8 @@ impl Unit {
             opcode::INQUIRY => (inquiry(at(1), at(2))?, word(3)),
             opcode::GET_CONFIGURATION => (self.configuration(at(1), word(2)), word(7)),
             GET_EVENT_STATUS_NOTIFICATION => (self.event(at(1), at(4))?, word(7)),
-            opcode::MODE_SENSE_10 => (self.mode_sense(at(2))?, word(7)),
+            MODE_SENSE_6 => (self.mode_sense(ModeHeader::Short, at(2))?, at(4).into()),
+            opcode::MODE_SENSE_10 => (self.mode_sense(ModeHeader::Long, at(2))?, word(7)),
             MECHANISM_STATUS => (about_drive::mechanism(self.tray), word(8)),
             opcode::READ_CAPACITY => {
                 let sectors = self.medium()?.sectors();
@@ -183,14 +185,14 @@ impl Unit {
         Ok(about_drive::event(classes, std::mem::take(&mut self.event), self.tray, self.disc.is_some()))
     }
 
-    fn mode_sense(&self, page: u8) -> Result<Vec<u8>, Sense> {
+    fn mode_sense(&self, header: ModeHeader, page: u8) -> Result<Vec<u8>, Sense> {
         const SAVED_VALUES: u8 = 3;
         if page >> 6 == SAVED_VALUES {
             return Err(NOT_SAVED);
         }
         let family = self.disc.as_ref().map_or(Family::Cd, |disc| disc.profile.family());
         let speeds = (family.full_speed(), self.mechanics.speed(family));
-        about_drive::mode_page(page & 0x3f, self.lock, speeds.0, speeds.1).ok_or(INVALID_FIELD)
+        about_drive::mode_page(header, page & 0x3f, self.lock, speeds.0, speeds.1).ok_or(INVALID_FIELD)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The lab: the programs against the kernel's own drivers for optical drives and USB sticks, in virtual machines (README.md).
 //!
-//! The stories run one after the other, as each machine takes a core; `cargo test --test lab -- WORD` runs those with WORD
+//! Stories run side by side, one a core; `cargo test --test lab -- WORD` runs those with WORD
 //! in their name, and `--nocapture` prints what all of them said.
 
 mod compare;
@@ -12,12 +12,18 @@ mod trees;
 mod workbench;
 
 use std::error::Error;
+use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Instant;
 
 /// A story, or something that is captured.
-type Told = Box<dyn Fn() -> stories::Ending>;
+type Told = Box<dyn Fn() -> stories::Ending + Sync>;
+
+/// Machines at once, at most: each takes a core and a GiB of memory.
+const MOST_MACHINES: usize = 4;
 
 fn main() -> ExitCode {
     if let [_, mode, words @ ..] = &std::env::args().collect::<Vec<_>>()[..]
@@ -29,7 +35,7 @@ fn main() -> ExitCode {
     let is_given = |name| options.iter().any(|option| option == name);
     if let Some(what) = guest::missing() {
         println!("lab: skipped (no {what}; run make lab-setup)");
-        return ExitCode::from(u8::from(is_given("--shell") || is_given("--run")));
+        return ExitCode::from(u8::from(["--shell", "--run", "--compare", "--long"].into_iter().any(is_given)));
     }
     if is_given("--compare") {
         return status(compare::run().map(|()| 0));
@@ -48,30 +54,40 @@ fn main() -> ExitCode {
     } else {
         stories::all().map(|(name, story)| (name, Box::new(story) as Box<_>)).collect()
     };
-    let is_shown = |line: &&str| line.starts_with("note: ") || is_given("--nocapture");
-    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for (name, story) in told {
-        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
-            skipped += 1;
-            continue;
-        }
-        let start = Instant::now();
-        let ending = story();
-        let took = start.elapsed().as_secs();
-        match ending {
-            Ok(output) => {
-                passed += 1;
-                println!("test {name} ... ok ({took} s)");
-                output.lines().filter(is_shown).for_each(|line| println!("    {line}"));
-            }
-            Err(error) => {
-                failed += 1;
-                println!("test {name} ... FAILED ({took} s)\n{error}");
-            }
-        }
-    }
-    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    let (told, skipped): (Vec<_>, Vec<_>) =
+        told.into_iter().partition(|(name, _)| words.is_empty() || words.iter().any(|word| name.contains(word.as_str())));
+    let failed = tell(&told, is_given("--nocapture"));
+    println!("{} passed, {failed} failed, {} skipped", told.len() - failed, skipped.len());
     ExitCode::from(u8::from(failed > 0))
+}
+
+/// Tells stories, as many at once as there are cores for machines; returns how many failed.
+fn tell(told: &[(&str, Told)], is_all_shown: bool) -> usize {
+    let is_shown = |line: &&str| line.starts_with("note: ") || is_all_shown;
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let machines = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_MACHINES);
+    thread::scope(|scope| {
+        for _ in 0..machines {
+            scope.spawn(|| {
+                while let Some((name, story)) = told.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let start = Instant::now();
+                    let ending = story();
+                    let took = start.elapsed().as_secs();
+                    match ending {
+                        Ok(output) => {
+                            let shown: String = output.lines().filter(is_shown).map(|line| format!("    {line}\n")).collect();
+                            print!("test {name} ... ok ({took} s)\n{shown}");
+                        }
+                        Err(error) => {
+                            failed.fetch_add(1, Ordering::Relaxed);
+                            println!("test {name} ... FAILED ({took} s)\n{error}");
+                        }
+                    }
+                }
+            });
+        }
+    });
+    failed.into_inner()
 }
 
 /// A script's exit status is the program's.
