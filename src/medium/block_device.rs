@@ -8,8 +8,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::scsi::Cdb;
 use crate::scsi::cdb::Lock;
+use crate::scsi::{Cdb, Ending};
 use crate::sys::{DeviceNumber, disk, sg};
 
 use super::{Geometry, Medium, Writable};
@@ -116,9 +116,9 @@ impl BlockDevice {
     /// ENOTTY and EINVAL where the device takes no SCSI commands, EIO where it refuses.
     pub fn eject(&self) -> io::Result<()> {
         for cdb in [Cdb::prevent_removal(Lock::Open), Cdb::eject()] {
-            let reply = sg::execute(self.file.as_fd(), cdb.bytes(), None, EJECT_LIMIT)?;
-            let is_eject = cdb == Cdb::eject();
-            if is_eject && (reply.status != 0 || reply.host_status != 0) {
+            let ending = sg::execute(self.file.as_fd(), cdb.bytes(), None, EJECT_LIMIT)?.ending();
+            // A stick without a lock is none the worse.
+            if cdb == Cdb::eject() && ending != Ending::Good {
                 return Err(io::Error::from_raw_os_error(libc::EIO));
             }
         }
