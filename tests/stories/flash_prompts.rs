@@ -165,3 +165,10 @@ fn without_a_medium_there_is_a_list_and_no_is_no() {
     assert!(session.shown.contains(&device.node), "{}", session.shown);
     assert!(folder.read("s.img") == noise(OLD, 8 * MIB));
 }
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_told_before_a_stick_is_to_be_chosen() {
+    let folder = prepared();
+    folder.flash(2, &["a.iso", "--expect", "colour=red"]).must_say("--expect colour=red");
+    folder.flash(2, &["a.iso", "--checksum", "nowhere"]).must_say("nowhere");
+}

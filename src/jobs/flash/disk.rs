@@ -17,7 +17,8 @@ use super::source::Source;
 
 /// A disk that was looked at.
 pub(super) struct Disk {
-    given: PathBuf,
+    /// The node or the link by which it was named.
+    pub(super) given: PathBuf,
     block: Block,
     pub(super) judged: Judged,
     /// Where it is mounted, in order of mounting.

@@ -104,6 +104,11 @@ impl<'a> Target<'a> {
         matches!(self, Self::Disk(disk) if disk.shows(folder))
     }
 
+    /// True when it was named by a link that is made of its identity.
+    pub(super) fn is_named_by_id(&self) -> bool {
+        matches!(self, Self::Disk(disk) if disk.given.parent() == Some(Path::new("/dev/disk/by-id")))
+    }
+
     /// What the guard found, where it was asked.
     pub(super) fn judged(&self) -> Option<&Judged> {
         match self {
