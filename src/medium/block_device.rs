@@ -97,7 +97,7 @@ impl BlockDevice {
         disk::size(&self.file).is_ok_and(|bytes| bytes == self.geometry.bytes) && disk::sequence(&self.file) == self.sequence
     }
 
-    /// The file that a loop device is made of. Only loop devices may be asked.
+    /// The file that a loop device is made of; `None` for any other disk.
     pub fn loop_file(&self) -> Option<disk::LoopFile> {
         disk::loop_file(&self.file)
     }

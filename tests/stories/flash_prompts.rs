@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::openpty;
 
 use crate::common::{Folder, installed};
-use crate::sticks::{ISOFLASH, Loop, MIB, can_loop, is_only_stick, noise, turn};
+use crate::sticks::{ISOFLASH, Loop, MIB, can_loop, are_only_sticks, noise, turn};
 
 const OLD: u64 = 999;
 
@@ -155,7 +155,7 @@ fn without_a_medium_there_is_a_list_and_no_is_no() {
     }
     let _turn = turn();
     let Some(device) = Loop::of(&folder, "s.img", &[]) else { return };
-    if !is_only_stick(&device) {
+    if !are_only_sticks(&[&device]) {
         return;
     }
     // Nobody to ask: the medium is to be named.

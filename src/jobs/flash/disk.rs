@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::event::{Event, MediumCard, Observer};
 use crate::jobs::{Answer, Ask, Failure, Question, cards};
 use crate::medium::{BlockDevice, Claim, DiskError};
-use crate::sys::topology::{Block, Kind, Standing, Use};
+use crate::sys::topology::{Block, Standing, Use};
 use crate::sys::{DeviceNumber, Sysfs, Topology, holders, unmount, users_of, writers};
 
 use super::Request;
@@ -49,16 +49,8 @@ impl Disk {
         let judged = Judged::judge(&topology, &block, &writers, (source, request), |judged| {
             let claim = if judged.is_mounted() { Claim::Shared } else { Claim::ExclusiveToRead };
             let device = open(node, &block, claim)?;
-            // The guard knows the file of a loop device by its names; this one may have been deleted.
-            let file = if block.kind == Kind::Loop { device.loop_file() } else { None };
-            if file.is_some_and(|file| source.is_inode(file.inode)) {
-                return Err(Failure::refused(format!("{name} shows the image {} itself; take another device", source.name())));
-            }
-            if let Some(number) = file.and_then(|file| file.node_of) {
-                let below = topology.find(number).map_or_else(|| "below it".into(), |below| below.node.display().to_string());
-                return Err(Failure::refused(format!("{name} is made of the disk {below}; name {below} itself")));
-            }
-            Ok(Arc::new(device))
+            let file = device.loop_file();
+            Ok((Arc::new(device), file))
         })?;
         Ok(Self { given: node.into(), block, judged, points })
     }

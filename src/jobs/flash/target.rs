@@ -39,7 +39,7 @@ impl<'a> Target<'a> {
         let path = match operand {
             TargetOperand::Given(given) => {
                 let topology = Topology::read(&Sysfs::default()).map_err(|error| Failure::failed(error.to_string()))?;
-                let open = |_: &Judged| Ok(Arc::clone(&given.medium) as Arc<dyn Medium>);
+                let open = |_: &Judged| Ok((Arc::clone(&given.medium) as Arc<dyn Medium>, None));
                 let judged = Judged::judge(&topology, &given.block, &[], (source, request), open)?;
                 return Ok(Self::Given(given, judged));
             }
