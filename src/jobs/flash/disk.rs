@@ -157,17 +157,13 @@ fn another(node: &Path) -> Failure {
 fn open(node: &Path, block: &Block, claim: Claim) -> Result<BlockDevice, Failure> {
     let name = node.display();
     BlockDevice::open(node, block.number, claim).map_err(|error| match error {
-        DiskError::Changed => another(node),
         DiskError::Busy => {
             let holders = holders(Some(block.number), None);
             let by = if holders.is_empty() { String::new() } else { format!(" by {}", holders.join(", ")) };
             Failure::refused(format!("{name} is in use{by}; end that and run this command again"))
         }
-        DiskError::ReadOnly => Failure::refused(format!("{name} is write-protected; look for its switch, or take another stick")),
-        DiskError::Denied => {
-            Failure::failed(format!("{name}: permission denied; run this as root (docs/permissions.md says how else)"))
-        }
-        DiskError::System(error) => Failure::failed(format!("opening {name}: {error}")),
+        DiskError::Changed | DiskError::Empty | DiskError::ReadOnly => Failure::refused(format!("opening {name}: {error}")),
+        DiskError::Denied | DiskError::System(_) => Failure::failed(format!("opening {name}: {error}")),
     })
 }
 

@@ -131,13 +131,8 @@ impl Specimen {
     fn disk(path: &Path, number: DeviceNumber, observer: &mut dyn Observer) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let device = BlockDevice::open(path, number, Claim::Shared).map_err(|error| match error {
-            DiskError::Changed => Failure::stopped(format!(
-                "opening {name}: there is no medium in it, or it is just being exchanged; put it in, and run this command again"
-            )),
-            DiskError::Denied => Failure::failed(format!(
-                "opening {name} for reading: permission denied; docs/permissions.md says how to get access"
-            )),
-            other => Failure::failed(format!("opening {name} for reading: {other}")),
+            DiskError::Empty | DiskError::Changed => Failure::stopped(format!("opening {name}: {error}")),
+            _ => Failure::failed(format!("opening {name} for reading: {error}")),
         })?;
         let geometry = device.geometry();
         if geometry.bytes == 0 {
