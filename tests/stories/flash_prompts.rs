@@ -7,10 +7,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 
 use crate::common::{Folder, installed};
-use crate::sticks::{ISOFLASH, Loop, MIB, can_loop, are_only_sticks, noise, turn};
+use crate::sticks::{ISOFLASH, Loop, MIB, are_only_sticks, can_loop, noise, turn};
 
 const OLD: u64 = 999;
 
@@ -23,10 +23,22 @@ struct Session {
 /// isoflash at a terminal: for each pair, when the first is shown, the second is typed; where the first is empty, before the program is
 /// started. `None` where there is no setsid.
 fn at_terminal(folder: &Folder, args: &[&str], answers: &[(&str, &str)]) -> Option<Session> {
+    at_terminal_of(None, folder, args, answers, &mut || ())
+}
+
+/// The same at a terminal of so many columns; `meanwhile` something happens, before each answer.
+fn at_terminal_of(
+    columns: Option<u16>,
+    folder: &Folder,
+    args: &[&str],
+    answers: &[(&str, &str)],
+    meanwhile: &mut dyn FnMut(),
+) -> Option<Session> {
     if !installed("setsid") {
         return None;
     }
-    let ends = openpty(None, None).unwrap();
+    let size = columns.map(|columns| Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 });
+    let ends = openpty(size.as_ref(), None).unwrap();
     let slave = |end: &OwnedFd| Stdio::from(end.try_clone().unwrap());
     let mut command = folder.command("setsid", &[&["-c", "-w", ISOFLASH], args].concat());
     command.stdin(slave(&ends.slave)).stdout(slave(&ends.slave)).stderr(slave(&ends.slave)).env("TERM", "xterm");
@@ -52,6 +64,7 @@ fn at_terminal(folder: &Folder, args: &[&str], answers: &[(&str, &str)]) -> Opti
         {
             from += at + question.len();
             answered += 1;
+            meanwhile();
             terminal.write_all(answer.as_bytes()).unwrap();
         }
     }
@@ -171,4 +184,32 @@ fn a_command_line_that_makes_no_sense_is_told_before_a_stick_is_to_be_chosen() {
     let folder = prepared();
     folder.flash(2, &["a.iso", "--expect", "colour=red"]).must_say("--expect colour=red");
     folder.flash(2, &["a.iso", "--checksum", "nowhere"]).must_say("nowhere");
+}
+
+#[test]
+fn what_happens_while_the_question_stands_counts() {
+    if !can_loop() {
+        return;
+    }
+    let (_turn, folder) = (turn(), prepared());
+    let Some(device) = Loop::of(&folder, "s.img", &[]) else { return };
+    let asked = |meanwhile: &mut dyn FnMut()| {
+        let args = ["a.iso", &device.node, "--expect", "size=8M"];
+        at_terminal_of(None, &folder, &args, &[("Erase? [y/N]", "y\n")], meanwhile)
+    };
+    // The claim on the disk keeps off none of these.
+    let mut writer = None;
+    let Some(session) = asked(&mut || writer = File::options().write(true).open(&device.node).ok()) else { return };
+    assert!(writer.is_some() && session.status == Some(5), "{}", session.shown);
+    assert!(session.shown.contains("may be writing to"), "{}", session.shown);
+    drop(writer);
+    let Some(session) = asked(&mut || {
+        folder.shell(&format!("printf 'LUKS\\272\\276\\0\\002' | dd of={} conv=notrunc status=none", device.node)).must_be(0);
+    }) else {
+        return;
+    };
+    assert!(session.status == Some(5) && session.shown.contains("holds something else now"), "{}", session.shown);
+    let Some(session) = asked(&mut || folder.shell(&format!("losetup -d {}", device.node)).must_be(0)) else { return };
+    assert!(session.status == Some(5) && session.shown.contains("is gone, or another disk"), "{}", session.shown);
+    assert!(folder.read("s.img")[8..] == noise(OLD, 8 * MIB)[8..]);
 }

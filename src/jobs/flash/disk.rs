@@ -78,8 +78,40 @@ impl Disk {
         }
     }
 
-    /// Unmounts it, properly, and looks at it again: it must be the disk that the person was asked about.
-    pub(super) fn unmount(self, source: &Source, request: &Request, observer: &mut dyn Observer) -> Result<Self, Failure> {
+    /// The same disk once the person has answered: unmounted, if it was mounted, and judged again. An answer takes as long as it takes, and
+    /// the claim on the disk does not keep off who only writes to it, nor what makes a loop device of it. It must be the disk of the card,
+    /// and hold what the card said.
+    pub(super) fn again(self, source: &Source, request: &Request, observer: &mut dyn Observer) -> Result<Self, Failure> {
+        if self.judged.is_mounted() {
+            self.unmount(observer)?;
+        }
+        if !self.is_there() {
+            return Err(another(&self.given));
+        }
+        let now = Self::examine(&self.given, source, request)?;
+        // The node, or a link to it, may lead elsewhere by now.
+        if identity(&now.block) != identity(&self.block) {
+            return Err(another(&self.given));
+        }
+        now.judged.refuse(request)?;
+        if now.judged.is_mounted() {
+            return Err(Failure::refused(format!(
+                "{} was mounted meanwhile, on {}; stop what does that, and run the command again",
+                self.given.display(),
+                now.shown_points()
+            )));
+        }
+        if now.judged.lines != self.judged.lines {
+            return Err(Failure::refused(format!(
+                "{} holds something else now than what was shown; nothing was written to it; run the command again",
+                self.given.display()
+            )));
+        }
+        Ok(now)
+    }
+
+    /// Unmounts it, properly.
+    fn unmount(&self, observer: &mut dyn Observer) -> Result<(), Failure> {
         // What was mounted last may lie on top of the others.
         for point in self.points.iter().rev() {
             unmount(&point.folder, &point.node).map_err(|why| {
@@ -92,19 +124,7 @@ impl Disk {
             })?;
         }
         observer.event(&Event::notice(format!("unmounted {}", self.shown_points())));
-        let now = Self::examine(&self.given, source, request)?;
-        now.judged.refuse(request)?;
-        if identity(&now.block) != identity(&self.block) {
-            return Err(another(&self.given));
-        }
-        if now.judged.is_mounted() {
-            return Err(Failure::refused(format!(
-                "{} was mounted again at once, on {}; stop what does that, and run the command again",
-                self.given.display(),
-                now.shown_points()
-            )));
-        }
-        Ok(now)
+        Ok(())
     }
 
     /// True when a file system of it is mounted above this folder.
@@ -124,12 +144,17 @@ impl Disk {
 
     /// True while the disk that is open is the one of the card: by number in the kernel's count, by size, and by serial number.
     pub(super) fn is_same(&self, device: &BlockDevice) -> bool {
-        let now = Topology::read(&Sysfs::default()).ok();
-        let now = now.as_ref().and_then(|topology| topology.find(self.block.number));
         device.is_unchanged()
             && self.block.disk_sequence.is_none_or(|sequence| device.sequence() == Some(sequence))
             && crate::medium::Medium::geometry(device).bytes == self.block.size
-            && now.is_some_and(|now| identity(now) == identity(&self.block))
+            && self.is_there()
+    }
+
+    /// True while the disk of the card has its number.
+    fn is_there(&self) -> bool {
+        let now = Topology::read(&Sysfs::default()).ok();
+        let now = now.as_ref().and_then(|topology| topology.find(self.block.number));
+        now.is_some_and(|now| identity(now) == identity(&self.block))
     }
 }
 
@@ -149,7 +174,7 @@ fn points(topology: &Topology, disk: &Block) -> Vec<Point> {
 
 fn another(node: &Path) -> Failure {
     Failure::refused(format!(
-        "{} is another disk now than the one that was shown; nothing was written to it; run the command again",
+        "{} is gone, or another disk than the one that was shown; nothing was written to it; run the command again",
         node.display()
     ))
 }

@@ -170,7 +170,7 @@ fn attempt(
     *start = Instant::now();
 
     target = match target {
-        Target::Disk(disk) if disk.judged.is_mounted() => Target::Disk(Box::new(disk.unmount(&source, request, observer)?)),
+        Target::Disk(disk) => Target::Disk(Box::new(disk.again(&source, request, observer)?)),
         other => other,
     };
     let opened = target.open()?;
