@@ -187,6 +187,31 @@ fn a_command_line_that_makes_no_sense_is_told_before_a_stick_is_to_be_chosen() {
 }
 
 #[test]
+fn a_terminal_gets_its_lines_broken_between_words_and_a_file_whole() {
+    let folder = prepared();
+    let name = format!("image-{}.iso", "x".repeat(60));
+    folder.write(&name, noise(1, 3 * MIB));
+    std::fs::create_dir(folder.path("folder")).unwrap();
+    let at = |columns, args: &[&str], answers: &[(&str, &str)]| {
+        Some(at_terminal_of(Some(columns), &folder, args, answers, &mut || ())?.shown.replace('\r', ""))
+    };
+    let says = "refused: folder is a folder; name a stick (isoflash --list), or a new file";
+    let Some(shown) = at(50, &["a.iso", "folder"], &[]) else { return };
+    assert!(shown.contains("refused: folder is a folder; name a stick\n        (isoflash --list), or a new file"), "{shown}");
+    folder.flash(5, &["a.iso", "folder"]).must_say(says);
+    // The card, under its labels; a name stays whole however long it is.
+    let Some(shown) = at(50, &[&name, "emulated:s.img"], &[("Erase? [y/N]", "n\n")]) else { return };
+    assert!(shown.contains(&name) && shown.contains("3.15 MB (3145728 bytes)"), "{shown}");
+    assert!(shown.contains(&format!("    gets    {name},\n            3.15 MB")), "{shown}");
+    // What other programs read stays as it is.
+    let Some(shown) = at(50, &["-y", "a.iso", "emulated:s.img"], &[]) else { return };
+    assert!(shown.lines().any(|line| line.starts_with("SHA256 (a.iso) = ") && line.len() == 81), "{shown}");
+    let Some(shown) = at(50, &["-y", "--json", "a.iso", "emulated:s.img"], &[]) else { return };
+    let is_whole = |line: &str| line.find(r#"{"v":1,"event":"result""#).is_some_and(|from| line[from..].ends_with('}'));
+    assert!(shown.lines().any(is_whole), "{shown}");
+}
+
+#[test]
 fn what_happens_while_the_question_stands_counts() {
     if !can_loop() {
         return;
