@@ -28,6 +28,8 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
     let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
     let mut ask = |question: &Question| -> Answer { args.show().prompt().ask(question, stop) };
     let operands = args.operands().map_err(|error| usage(&error))?;
+    // Before anybody is asked to choose: what is wrong with the command line is so for every medium.
+    let request = args.request(operands.image).map_err(|error| usage(&error))?;
     let target = match operands.medium {
         Some(medium) => target(medium)?,
         None => {
@@ -37,8 +39,7 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
             TargetOperand::Path(chosen.map_err(stopped).map_err(failed)?.into())
         }
     };
-    let request = args.request(operands.image, target).map_err(|error| usage(&error))?;
-    Ok(flash::run(&request, &mut ask, screen, stop))
+    Ok(flash::run(&request, &target, &mut ask, screen, stop))
 }
 
 /// The medium that is meant.

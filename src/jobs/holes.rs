@@ -1,14 +1,13 @@
 //! What was never read of an image, after the map beside it.
 
-use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::medium::{Span, Spans, load};
 use crate::rescue::State;
 use crate::rescue::mapfile::Mapfile;
 
-use super::Failure;
+use super::{Failure, beside};
 
 /// Bytes of a map: ten million lines.
 const LONGEST: u64 = 256 << 20;
@@ -23,9 +22,7 @@ impl Holes {
     /// # Errors
     /// A map that can't be read, or is none: nobody can tell then what is missing.
     pub fn beside(image: &Path, bytes: u64) -> Result<Self, Failure> {
-        let mut name = OsString::from(image);
-        name.push(".map");
-        let path = PathBuf::from(name);
+        let path = beside(image, "map");
         let refused = |why: String| {
             Failure::refused(format!(
                 "{} lies beside the image and should tell what is missing, but {why}; mend it or move it away",

@@ -1,5 +1,6 @@
 //! Each job's story from top to bottom.
 
+mod beside;
 pub mod cards;
 pub mod drives;
 mod failure;
@@ -12,5 +13,6 @@ pub mod targets;
 pub mod verify;
 mod worker;
 
+use beside::beside;
 pub use failure::Failure;
 pub use question::{Answer, Ask, Question, Wanted};

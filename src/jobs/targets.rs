@@ -56,10 +56,9 @@ fn listed(topology: &Topology, block: &Block) -> ListedTarget {
     let numbers: Vec<_> =
         std::iter::once(block.number).chain(topology.partitions_of(block.number).iter().map(|part| part.number)).collect();
     let writers = writers(&numbers);
-    let judge =
-        |contents: &[_]| guard::judge(&Candidate { topology, block, image: None, need: None, contents, writers: &writers });
+    let candidate = Candidate { writers: &writers, ..Candidate::new(topology, block) };
     let mut card = cards::of(block);
-    let findings = judge(&[]);
+    let findings = guard::judge(&candidate);
     if !may_be_written(&findings) {
         return verdict(card, &findings);
     }
@@ -68,7 +67,8 @@ fn listed(topology: &Topology, block: &Block) -> ListedTarget {
         Ok(device) => {
             let (signatures, lines) = cards::contents(&device);
             card.contents = lines;
-            verdict(card, &judge(&signatures))
+            let seen = Candidate { contents: &signatures, loop_file: device.loop_file(), ..candidate };
+            verdict(card, &guard::judge(&seen))
         }
         Err(DiskError::Denied) => {
             let reasons = vec!["permission denied: run isoflash as root to see more (docs/permissions.md says how else)".into()];

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::scsi::Cdb;
 use crate::scsi::cdb::Lock;
+use crate::scsi::{Cdb, Ending};
 use crate::sys::{DeviceNumber, disk, sg};
 
 use super::{Geometry, Medium, Writable};
@@ -39,23 +39,26 @@ pub enum Claim {
     ExclusiveToWrite,
 }
 
-/// Why a disk can't be opened.
+/// Why a disk can't be opened, and what the person can do now.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
-    /// Another disk answers to the name now, or the node is none of a disk.
-    #[error("another disk is there now")]
+    /// It is gone, or another disk answers to the name now, or the node is none of a disk.
+    #[error("it is gone, or another disk is there now; plug it in again, and run this command again")]
     Changed,
+    /// A card reader without a card, or a drive without a disk.
+    #[error("there is no medium in it; put a card or a disk in, and run this command again")]
+    Empty,
     /// Something holds it: a mount, a volume, another program.
-    #[error("it is in use")]
+    #[error("it is in use; end that, and run this command again")]
     Busy,
     /// It can't be written.
-    #[error("it is write-protected")]
+    #[error("it is write-protected; look for its switch, or take another")]
     ReadOnly,
     /// The person may not.
-    #[error("permission denied")]
+    #[error("permission denied; run this as root (docs/permissions.md says how else)")]
     Denied,
     /// Anything else.
-    #[error("{0}")]
+    #[error("{0}; plug it in again, or take another")]
     System(#[from] io::Error),
 }
 
@@ -97,7 +100,7 @@ impl BlockDevice {
         disk::size(&self.file).is_ok_and(|bytes| bytes == self.geometry.bytes) && disk::sequence(&self.file) == self.sequence
     }
 
-    /// The file that a loop device is made of. Only loop devices may be asked.
+    /// The file that a loop device is made of; `None` for any other disk.
     pub fn loop_file(&self) -> Option<disk::LoopFile> {
         disk::loop_file(&self.file)
     }
@@ -116,9 +119,9 @@ impl BlockDevice {
     /// ENOTTY and EINVAL where the device takes no SCSI commands, EIO where it refuses.
     pub fn eject(&self) -> io::Result<()> {
         for cdb in [Cdb::prevent_removal(Lock::Open), Cdb::eject()] {
-            let reply = sg::execute(self.file.as_fd(), cdb.bytes(), None, EJECT_LIMIT)?;
-            let is_eject = cdb == Cdb::eject();
-            if is_eject && (reply.status != 0 || reply.host_status != 0) {
+            let ending = sg::execute(self.file.as_fd(), cdb.bytes(), None, EJECT_LIMIT)?.ending();
+            // A stick without a lock is none the worse.
+            if cdb == Cdb::eject() && ending != Ending::Good {
                 return Err(io::Error::from_raw_os_error(libc::EIO));
             }
         }
@@ -149,7 +152,8 @@ fn refused(error: io::Error) -> DiskError {
         Some(libc::EBUSY) => DiskError::Busy,
         Some(libc::EROFS) => DiskError::ReadOnly,
         Some(libc::EACCES | libc::EPERM) => DiskError::Denied,
-        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV | libc::ENOMEDIUM) => DiskError::Changed,
+        Some(libc::ENOMEDIUM) => DiskError::Empty,
+        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => DiskError::Changed,
         _ => DiskError::System(error),
     }
 }
@@ -173,5 +177,20 @@ impl Writable for BlockDevice {
         // A disk that is gone has nothing left to flush, and the kernel then says that all is well.
         self.file.sync_all().map_err(|error| self.meaning(error))?;
         if self.is_unchanged() { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ENODEV)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_without_a_card_is_not_another_disk_and_every_error_says_what_to_do() {
+        let error = |errno| refused(io::Error::from_raw_os_error(errno)).to_string();
+        assert!(error(libc::ENOMEDIUM).starts_with("there is no medium in it; "));
+        assert!(error(libc::ENXIO).contains("another disk"));
+        for errno in [libc::ENOMEDIUM, libc::ENXIO, libc::EBUSY, libc::EROFS, libc::EACCES, libc::EIO] {
+            assert!(error(errno).contains("; "), "{}", error(errno));
+        }
     }
 }

@@ -1,25 +1,8 @@
 //! How a command ended, and the one place that decides whether it was good.
 
-use std::time::Duration;
+pub use crate::sys::sg::Completion;
 
 use super::Sense;
-
-/// Every status field of one command, as SG_IO gives them (sg_io_hdr_t in the kernel's `<scsi/sg.h>`).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Completion {
-    /// SCSI status (SAM-5): 0 GOOD, 2 CHECK CONDITION, 8 BUSY.
-    pub status: u8,
-    /// The host adapter's verdict: 0 DID_OK, 1 DID_NO_CONNECT, 3 DID_TIME_OUT, 7 DID_ERROR.
-    pub host_status: u16,
-    /// The kernel's verdict; bit 3 (DRIVER_SENSE) only says that sense is attached.
-    pub driver_status: u16,
-    /// Bytes that were asked for and did not arrive.
-    pub residual: i32,
-    /// Sense data, empty when none came.
-    pub sense: Vec<u8>,
-    /// How long the command took.
-    pub took: Duration,
-}
 
 /// How a command ended, once all status fields were looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

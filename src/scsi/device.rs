@@ -39,16 +39,7 @@ impl Transport for SgDevice {
             Data::None => None,
             Data::In(buffer) => Some(buffer),
         };
-        let reply =
-            sg::execute(self.node.as_fd(), cdb.bytes(), buffer, limit).map_err(|error| failure(&error, length, self.longest))?;
-        Ok(Completion {
-            status: reply.status,
-            host_status: reply.host_status,
-            driver_status: reply.driver_status,
-            residual: reply.residual,
-            sense: reply.sense,
-            took: reply.took,
-        })
+        sg::execute(self.node.as_fd(), cdb.bytes(), buffer, limit).map_err(|error| failure(&error, length, self.longest))
     }
 
     fn max_transfer(&self) -> usize {

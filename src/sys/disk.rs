@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::raw::c_int;
+use std::os::unix::fs::MetadataExt;
 
 use super::DeviceNumber;
 
@@ -49,6 +50,9 @@ mod ioctl {
     );
 }
 
+/// Major number of loop devices, from the kernel's devices.txt.
+const LOOP: u64 = 7;
+
 /// `struct loop_info64` in words of 64 bits: 232 bytes. The first three are the file's device, its inode, and the device that it is a
 /// node of.
 const LOOP_INFO: usize = 29;
@@ -62,8 +66,12 @@ pub struct LoopFile {
     pub node_of: Option<DeviceNumber>,
 }
 
-/// What a loop device is made of. Only loop devices may be asked.
+/// What a loop device is made of; `None` for any other device.
 pub fn loop_file(device: &File) -> Option<LoopFile> {
+    // Another driver may take the request for one of its own.
+    if DeviceNumber::from(device.metadata().ok()?.rdev()).major != LOOP {
+        return None;
+    }
     let mut info = [0; LOOP_INFO];
     // SAFETY: the kernel writes a struct loop_info64, which is as long as `info` and needs no other alignment.
     unsafe { ioctl::loop_status(device.as_raw_fd(), &raw mut info) }.ok()?;

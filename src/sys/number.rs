@@ -1,5 +1,6 @@
 //! What tells one device from another, whatever its nodes are called.
 
+use std::fmt;
 use std::str::FromStr;
 
 use nix::sys::stat::{major, minor};
@@ -17,6 +18,13 @@ impl From<u64> for DeviceNumber {
     /// From `st_rdev`.
     fn from(packed: u64) -> Self {
         Self { major: major(packed), minor: minor(packed) }
+    }
+}
+
+impl fmt::Display for DeviceNumber {
+    /// `11:0`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.major, self.minor)
     }
 }
 

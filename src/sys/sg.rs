@@ -59,20 +59,20 @@ mod ioctl {
     );
 }
 
-/// Every status field of one command, in the kernel's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// SCSI status byte.
+/// Every status field of one command, as SG_IO gives them. What they mean is for [`crate::scsi`] to say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Completion {
+    /// SCSI status (SAM-5): 0 GOOD, 2 CHECK CONDITION, 8 BUSY.
     pub status: u8,
-    /// The host adapter's verdict (`DID_…`).
+    /// The host adapter's verdict: 0 DID_OK, 1 DID_NO_CONNECT, 3 DID_TIME_OUT, 7 DID_ERROR.
     pub host_status: u16,
-    /// The kernel's verdict (`DRIVER_…`).
+    /// The kernel's verdict; bit 3 (DRIVER_SENSE) only says that sense is attached.
     pub driver_status: u16,
-    /// Bytes asked for that did not arrive.
+    /// Bytes that were asked for and did not arrive.
     pub residual: i32,
     /// Sense data, empty when none came.
     pub sense: Vec<u8>,
-    /// Time between sending and return.
+    /// How long the command took.
     pub took: Duration,
 }
 
@@ -83,7 +83,7 @@ pub struct Reply {
 ///
 /// # Errors
 /// Those of ioctl(2): the command then has no status. EINVAL for a command or data too long to be described at all.
-pub fn execute(fd: BorrowedFd<'_>, cdb: &[u8], data: Option<&mut [u8]>, limit: Duration) -> io::Result<Reply> {
+pub fn execute(fd: BorrowedFd<'_>, cdb: &[u8], data: Option<&mut [u8]>, limit: Duration) -> io::Result<Completion> {
     let invalid = |_| io::Error::from_raw_os_error(libc::EINVAL);
     let mut sense = [0; SENSE_LENGTH];
     let (direction, pointer, length) = match data {
@@ -122,7 +122,7 @@ pub fn execute(fd: BorrowedFd<'_>, cdb: &[u8], data: Option<&mut [u8]>, limit: D
         // length fields beside them say; `header` has the kernel's layout.
         unsafe { ioctl::sg_io(fd.as_raw_fd(), &mut header) }
     })?;
-    Ok(Reply {
+    Ok(Completion {
         status: header.status,
         host_status: header.host_status,
         driver_status: header.driver_status,

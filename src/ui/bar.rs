@@ -1,5 +1,6 @@
 //! The bar on a terminal. Indicatif only paints; the numbers are ours.
 
+use std::io::stderr;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -7,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::event::Progress;
 
 use super::report;
+use super::wrap::{LABELLED, wrap};
 
 /// A drive that is silent for so long is named as the one who is waited for.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -52,7 +54,7 @@ impl Bar {
         if self.bar.is_hidden() || self.text.is_empty() {
             super::screen::error_line(line);
         } else {
-            self.bar.println(line);
+            self.bar.println(wrap(line, LABELLED, stderr()));
         }
     }
 

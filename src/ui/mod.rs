@@ -10,6 +10,7 @@ mod prompt;
 mod report;
 mod screen;
 mod units;
+mod wrap;
 
 pub use prompt::Prompt;
 pub use screen::{Results, Screen, Style, Verbosity};

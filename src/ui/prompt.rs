@@ -11,6 +11,7 @@ use crate::jobs::{Answer, Question, Wanted};
 use crate::sys::Stop;
 
 use super::escape::Escaped;
+use super::wrap::{LABELLED, wrap};
 
 /// How questions are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +45,9 @@ fn ask_terminal(question: &Question, stop: &Stop) -> std::io::Result<Answer> {
         Wanted::Word(word) => format!(" [{}] ", Escaped(word)),
         Wanted::Choice(last) => format!(" [1-{last}] "),
     };
-    let lines: Vec<String> = question.text.lines().map(|line| Escaped(line).to_string()).collect();
-    write!(terminal, "{}{hint}", lines.join("\n"))?;
+    let text = question.text.lines().map(|line| Escaped(line).to_string()).collect::<Vec<_>>().join("\n") + &hint;
+    let lines: Vec<String> = text.lines().map(|line| wrap(line, beside_label(line), &terminal)).collect();
+    write!(terminal, "{}", lines.join("\n"))?;
     loop {
         let ready = poll(&mut [PollFd::new(terminal.as_fd(), PollFlags::POLLIN)], PollTimeout::from(100u8));
         if stop.requested().is_some() {
@@ -62,6 +64,11 @@ fn ask_terminal(question: &Question, stop: &Stop) -> std::io::Result<Answer> {
             return Ok(understand(&String::from_utf8_lossy(&answer[..length]), &question.wanted));
         }
     }
+}
+
+/// Where a line of a question goes on: a card's rows have a label, and are set in by four.
+fn beside_label(line: &str) -> usize {
+    if line.starts_with(' ') { 4 + LABELLED } else { 0 }
 }
 
 fn understand(typed: &str, wanted: &Wanted) -> Answer {

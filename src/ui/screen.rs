@@ -6,6 +6,7 @@ use crate::event::{Event, Observer, Progress};
 
 use super::bar::Bar;
 use super::lines::Lines;
+use super::wrap::{LABELLED, wrap};
 use super::{json, report};
 
 /// How progress is shown.
@@ -82,8 +83,17 @@ impl Screen {
 
     fn result_line(&mut self, line: &str) {
         match self.results {
-            Results::Stdout => self.output_line(line),
+            Results::Stdout => self.output_line(&wrap(line, LABELLED, io::stdout())),
             Results::Stderr => error_line(line),
+            Results::Json => {}
+        }
+    }
+
+    /// A result that other programs read: as it is, wherever it goes.
+    fn digest_line(&mut self, line: &str) {
+        match self.results {
+            Results::Stdout => self.output_line(line),
+            Results::Stderr => raw_error_line(line),
             Results::Json => {}
         }
     }
@@ -119,7 +129,7 @@ impl Observer for Screen {
                 };
                 let lines = [summary, report::missing(result), report::reasons(result), advice.into_iter().collect()];
                 lines.iter().flatten().for_each(|line| error_line(line));
-                report::digests(result).iter().for_each(|line| self.result_line(line));
+                report::digests(result).iter().for_each(|line| self.digest_line(line));
             }
             Event::Targets(targets) => report::targets(targets).iter().for_each(|line| self.result_line(line)),
             Event::Checked(checked) => self.result_line(&report::checked(checked)),
@@ -153,5 +163,9 @@ impl Observer for Screen {
 
 /// A line on stderr. When nobody can read it there is nobody to tell that.
 pub(super) fn error_line(line: &str) {
+    raw_error_line(&wrap(line, LABELLED, io::stderr()));
+}
+
+fn raw_error_line(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
 use crate::common::{Folder, Ran, finish, installed, skipped};
-use crate::sticks::{ISOFLASH, Loop, MIB, Mounted, can_loop, is_only_stick, noise, turn};
+use crate::sticks::{ISOFLASH, Loop, MIB, Mounted, are_only_sticks, can_loop, noise, turn};
 
 const OLD: u64 = 999;
 
@@ -126,7 +126,7 @@ fn looking_opens_nothing_for_writing() {
     }
     let (_turn, folder) = (turn(), prepared(MIB, 2 * MIB));
     let Some(device) = Loop::of(&folder, "d.img", &[]) else { return };
-    let list: &[&[&str]] = if is_only_stick(&device) { &[&["--list"]] } else { &[] };
+    let list: &[&[&str]] = if are_only_sticks(&[&device]) { &[&["--list"]] } else { &[] };
     for args in [&[&["-n", "-y", "a.iso", &device.node][..]], list].concat() {
         let (ran, trace) = traced(&folder, args);
         ran.must_be(0);
@@ -349,6 +349,11 @@ fn a_device_upon_the_device_by_a_node_that_is_gone() {
     }
     let Some(above) = Loop::of(&folder, "node", &[]) else { return };
     folder.remove(&["node"]);
+    // A list looks into no other disk than these two.
+    if are_only_sticks(&[&above, &below]) {
+        let lines = folder.flash(0, &["--list"]).out();
+        assert!(lines.contains(&format!("  not {}", above.node)), "{lines}");
+    }
     refused(&folder, &["-y", "a.iso", &above.node], &above.node, &format!("made of the disk {}", below.node));
 }
 

@@ -7,10 +7,10 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 
 use crate::common::{Folder, installed};
-use crate::sticks::{ISOFLASH, Loop, MIB, can_loop, is_only_stick, noise, turn};
+use crate::sticks::{ISOFLASH, Loop, MIB, are_only_sticks, can_loop, noise, turn};
 
 const OLD: u64 = 999;
 
@@ -23,10 +23,22 @@ struct Session {
 /// isoflash at a terminal: for each pair, when the first is shown, the second is typed; where the first is empty, before the program is
 /// started. `None` where there is no setsid.
 fn at_terminal(folder: &Folder, args: &[&str], answers: &[(&str, &str)]) -> Option<Session> {
+    at_terminal_of(None, folder, args, answers, &mut || ())
+}
+
+/// The same at a terminal of so many columns; `meanwhile` something happens, before each answer.
+fn at_terminal_of(
+    columns: Option<u16>,
+    folder: &Folder,
+    args: &[&str],
+    answers: &[(&str, &str)],
+    meanwhile: &mut dyn FnMut(),
+) -> Option<Session> {
     if !installed("setsid") {
         return None;
     }
-    let ends = openpty(None, None).unwrap();
+    let size = columns.map(|columns| Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 });
+    let ends = openpty(size.as_ref(), None).unwrap();
     let slave = |end: &OwnedFd| Stdio::from(end.try_clone().unwrap());
     let mut command = folder.command("setsid", &[&["-c", "-w", ISOFLASH], args].concat());
     command.stdin(slave(&ends.slave)).stdout(slave(&ends.slave)).stderr(slave(&ends.slave)).env("TERM", "xterm");
@@ -52,6 +64,7 @@ fn at_terminal(folder: &Folder, args: &[&str], answers: &[(&str, &str)]) -> Opti
         {
             from += at + question.len();
             answered += 1;
+            meanwhile();
             terminal.write_all(answer.as_bytes()).unwrap();
         }
     }
@@ -155,7 +168,7 @@ fn without_a_medium_there_is_a_list_and_no_is_no() {
     }
     let _turn = turn();
     let Some(device) = Loop::of(&folder, "s.img", &[]) else { return };
-    if !is_only_stick(&device) {
+    if !are_only_sticks(&[&device]) {
         return;
     }
     // Nobody to ask: the medium is to be named.
@@ -164,4 +177,64 @@ fn without_a_medium_there_is_a_list_and_no_is_no() {
     assert_eq!(session.status, Some(5), "{}", session.shown);
     assert!(session.shown.contains(&device.node), "{}", session.shown);
     assert!(folder.read("s.img") == noise(OLD, 8 * MIB));
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_is_told_before_a_stick_is_to_be_chosen() {
+    let folder = prepared();
+    folder.flash(2, &["a.iso", "--expect", "colour=red"]).must_say("--expect colour=red");
+    folder.flash(2, &["a.iso", "--checksum", "nowhere"]).must_say("nowhere");
+}
+
+#[test]
+fn a_terminal_gets_its_lines_broken_between_words_and_a_file_whole() {
+    let folder = prepared();
+    let name = format!("image-{}.iso", "x".repeat(60));
+    folder.write(&name, noise(1, 3 * MIB));
+    std::fs::create_dir(folder.path("folder")).unwrap();
+    let at = |columns, args: &[&str], answers: &[(&str, &str)]| {
+        Some(at_terminal_of(Some(columns), &folder, args, answers, &mut || ())?.shown.replace('\r', ""))
+    };
+    let says = "refused: folder is a folder; name a stick (isoflash --list), or a new file";
+    let Some(shown) = at(50, &["a.iso", "folder"], &[]) else { return };
+    assert!(shown.contains("refused: folder is a folder; name a stick\n        (isoflash --list), or a new file"), "{shown}");
+    folder.flash(5, &["a.iso", "folder"]).must_say(says);
+    // The card, under its labels; a name stays whole however long it is.
+    let Some(shown) = at(50, &[&name, "emulated:s.img"], &[("Erase? [y/N]", "n\n")]) else { return };
+    assert!(shown.contains(&name) && shown.contains("3.15 MB (3145728 bytes)"), "{shown}");
+    assert!(shown.contains(&format!("    gets    {name},\n            3.15 MB")), "{shown}");
+    // What other programs read stays as it is.
+    let Some(shown) = at(50, &["-y", "a.iso", "emulated:s.img"], &[]) else { return };
+    assert!(shown.lines().any(|line| line.starts_with("SHA256 (a.iso) = ") && line.len() == 81), "{shown}");
+    let Some(shown) = at(50, &["-y", "--json", "a.iso", "emulated:s.img"], &[]) else { return };
+    let is_whole = |line: &str| line.find(r#"{"v":1,"event":"result""#).is_some_and(|from| line[from..].ends_with('}'));
+    assert!(shown.lines().any(is_whole), "{shown}");
+}
+
+#[test]
+fn what_happens_while_the_question_stands_counts() {
+    if !can_loop() {
+        return;
+    }
+    let (_turn, folder) = (turn(), prepared());
+    let Some(device) = Loop::of(&folder, "s.img", &[]) else { return };
+    let asked = |meanwhile: &mut dyn FnMut()| {
+        let args = ["a.iso", &device.node, "--expect", "size=8M"];
+        at_terminal_of(None, &folder, &args, &[("Erase? [y/N]", "y\n")], meanwhile)
+    };
+    // The claim on the disk keeps off none of these.
+    let mut writer = None;
+    let Some(session) = asked(&mut || writer = File::options().write(true).open(&device.node).ok()) else { return };
+    assert!(writer.is_some() && session.status == Some(5), "{}", session.shown);
+    assert!(session.shown.contains("may be writing to"), "{}", session.shown);
+    drop(writer);
+    let Some(session) = asked(&mut || {
+        folder.shell(&format!("printf 'LUKS\\272\\276\\0\\002' | dd of={} conv=notrunc status=none", device.node)).must_be(0);
+    }) else {
+        return;
+    };
+    assert!(session.status == Some(5) && session.shown.contains("holds something else now"), "{}", session.shown);
+    let Some(session) = asked(&mut || folder.shell(&format!("losetup -d {}", device.node)).must_be(0)) else { return };
+    assert!(session.status == Some(5) && session.shown.contains("is gone, or another disk"), "{}", session.shown);
+    assert!(folder.read("s.img")[8..] == noise(OLD, 8 * MIB)[8..]);
 }

@@ -148,13 +148,13 @@ impl Drop for Loop {
     }
 }
 
-/// Whether a list of the machine's sticks would look into nothing but this device; says so if not. Lists open what may be written, if only
-/// for reading, and a story has no business with the tester's own sticks.
-pub fn is_only_stick(device: &Loop) -> bool {
+/// Whether a list of the machine's sticks would look into nothing but these devices; says so if not. Lists open what may be written, if
+/// only for reading, and a story has no business with the tester's own sticks.
+pub fn are_only_sticks(devices: &[&Loop]) -> bool {
     let is_elsewhere = |name: &str| {
         let size = std::fs::read_to_string(format!("/sys/block/{name}/size")).unwrap_or_default();
         let is_refused = ["vd", "nvme", "zram", "ram", "dm-", "md", "sr"].iter().any(|kind| name.starts_with(kind));
-        size.trim() != "0" && !is_refused && !device.node.ends_with(&format!("/{name}"))
+        size.trim() != "0" && !is_refused && !devices.iter().any(|device| device.node.ends_with(&format!("/{name}")))
     };
     let names = std::fs::read_dir("/sys/block").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let others = names.filter(|name| is_elsewhere(name)).count();

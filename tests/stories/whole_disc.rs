@@ -71,3 +71,16 @@ fn a_dry_run_looks_and_writes_nothing() {
     assert!((folder.read("out.iso"), folder.text("out.iso.map"), folder.text("out.iso.json")) == before);
     assert_eq!(folder.names().len(), 3);
 }
+
+#[test]
+fn a_dry_run_leaves_the_tray_closed_and_says_that_it_would_open_it() {
+    let folder = Folder::new();
+    let was_opened = |record: &str| folder.recorded(record).iter().any(|line| line["cdb"] == "1b0000000200");
+    folder.ends(0, &["-n", "--eject", "emulated:demo", "out.iso", "--record", "look"]).must_say("open the tray");
+    assert!(!was_opened("look"));
+    folder.ends(0, &["--eject", "emulated:demo", "out.iso", "--record", "run"]);
+    assert!(was_opened("run"));
+    // The same of an image that is complete already.
+    folder.ends(0, &["-n", "--eject", "emulated:demo", "out.iso", "--record", "again"]).must_say("open the tray");
+    assert!(!folder.names().iter().any(|name| name == "again"), "a command was sent");
+}

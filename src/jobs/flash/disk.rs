@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::event::{Event, MediumCard, Observer};
 use crate::jobs::{Answer, Ask, Failure, Question, cards};
 use crate::medium::{BlockDevice, Claim, DiskError};
-use crate::sys::topology::{Block, Kind, Standing, Use};
+use crate::sys::topology::{Block, Standing, Use};
 use crate::sys::{DeviceNumber, Sysfs, Topology, holders, unmount, users_of, writers};
 
 use super::Request;
@@ -17,7 +17,8 @@ use super::source::Source;
 
 /// A disk that was looked at.
 pub(super) struct Disk {
-    given: PathBuf,
+    /// The node or the link by which it was named.
+    pub(super) given: PathBuf,
     block: Block,
     pub(super) judged: Judged,
     /// Where it is mounted, in order of mounting.
@@ -48,16 +49,8 @@ impl Disk {
         let judged = Judged::judge(&topology, &block, &writers, (source, request), |judged| {
             let claim = if judged.is_mounted() { Claim::Shared } else { Claim::ExclusiveToRead };
             let device = open(node, &block, claim)?;
-            // The guard knows the file of a loop device by its names; this one may have been deleted.
-            let file = if block.kind == Kind::Loop { device.loop_file() } else { None };
-            if file.is_some_and(|file| source.is_inode(file.inode)) {
-                return Err(Failure::refused(format!("{name} shows the image {} itself; take another device", source.name())));
-            }
-            if let Some(number) = file.and_then(|file| file.node_of) {
-                let below = topology.find(number).map_or_else(|| "below it".into(), |below| below.node.display().to_string());
-                return Err(Failure::refused(format!("{name} is made of the disk {below}; name {below} itself")));
-            }
-            Ok(Arc::new(device))
+            let file = device.loop_file();
+            Ok((Arc::new(device), file))
         })?;
         Ok(Self { given: node.into(), block, judged, points })
     }
@@ -85,8 +78,40 @@ impl Disk {
         }
     }
 
-    /// Unmounts it, properly, and looks at it again: it must be the disk that the person was asked about.
-    pub(super) fn unmount(self, source: &Source, request: &Request, observer: &mut dyn Observer) -> Result<Self, Failure> {
+    /// The same disk once the person has answered: unmounted, if it was mounted, and judged again. An answer takes as long as it takes, and
+    /// the claim on the disk does not keep off who only writes to it, nor what makes a loop device of it. It must be the disk of the card,
+    /// and hold what the card said.
+    pub(super) fn again(self, source: &Source, request: &Request, observer: &mut dyn Observer) -> Result<Self, Failure> {
+        if self.judged.is_mounted() {
+            self.unmount(observer)?;
+        }
+        if !self.is_there() {
+            return Err(another(&self.given));
+        }
+        let now = Self::examine(&self.given, source, request)?;
+        // The node, or a link to it, may lead elsewhere by now.
+        if identity(&now.block) != identity(&self.block) {
+            return Err(another(&self.given));
+        }
+        now.judged.refuse(request)?;
+        if now.judged.is_mounted() {
+            return Err(Failure::refused(format!(
+                "{} was mounted meanwhile, on {}; stop what does that, and run the command again",
+                self.given.display(),
+                now.shown_points()
+            )));
+        }
+        if now.judged.lines != self.judged.lines {
+            return Err(Failure::refused(format!(
+                "{} holds something else now than what was shown; nothing was written to it; run the command again",
+                self.given.display()
+            )));
+        }
+        Ok(now)
+    }
+
+    /// Unmounts it, properly.
+    fn unmount(&self, observer: &mut dyn Observer) -> Result<(), Failure> {
         // What was mounted last may lie on top of the others.
         for point in self.points.iter().rev() {
             unmount(&point.folder, &point.node).map_err(|why| {
@@ -99,19 +124,7 @@ impl Disk {
             })?;
         }
         observer.event(&Event::notice(format!("unmounted {}", self.shown_points())));
-        let now = Self::examine(&self.given, source, request)?;
-        now.judged.refuse(request)?;
-        if identity(&now.block) != identity(&self.block) {
-            return Err(another(&self.given));
-        }
-        if now.judged.is_mounted() {
-            return Err(Failure::refused(format!(
-                "{} was mounted again at once, on {}; stop what does that, and run the command again",
-                self.given.display(),
-                now.shown_points()
-            )));
-        }
-        Ok(now)
+        Ok(())
     }
 
     /// True when a file system of it is mounted above this folder.
@@ -131,12 +144,17 @@ impl Disk {
 
     /// True while the disk that is open is the one of the card: by number in the kernel's count, by size, and by serial number.
     pub(super) fn is_same(&self, device: &BlockDevice) -> bool {
-        let now = Topology::read(&Sysfs::default()).ok();
-        let now = now.as_ref().and_then(|topology| topology.find(self.block.number));
         device.is_unchanged()
             && self.block.disk_sequence.is_none_or(|sequence| device.sequence() == Some(sequence))
             && crate::medium::Medium::geometry(device).bytes == self.block.size
-            && now.is_some_and(|now| identity(now) == identity(&self.block))
+            && self.is_there()
+    }
+
+    /// True while the disk of the card has its number.
+    fn is_there(&self) -> bool {
+        let now = Topology::read(&Sysfs::default()).ok();
+        let now = now.as_ref().and_then(|topology| topology.find(self.block.number));
+        now.is_some_and(|now| identity(now) == identity(&self.block))
     }
 }
 
@@ -156,7 +174,7 @@ fn points(topology: &Topology, disk: &Block) -> Vec<Point> {
 
 fn another(node: &Path) -> Failure {
     Failure::refused(format!(
-        "{} is another disk now than the one that was shown; nothing was written to it; run the command again",
+        "{} is gone, or another disk than the one that was shown; nothing was written to it; run the command again",
         node.display()
     ))
 }
@@ -164,17 +182,13 @@ fn another(node: &Path) -> Failure {
 fn open(node: &Path, block: &Block, claim: Claim) -> Result<BlockDevice, Failure> {
     let name = node.display();
     BlockDevice::open(node, block.number, claim).map_err(|error| match error {
-        DiskError::Changed => another(node),
         DiskError::Busy => {
             let holders = holders(Some(block.number), None);
             let by = if holders.is_empty() { String::new() } else { format!(" by {}", holders.join(", ")) };
             Failure::refused(format!("{name} is in use{by}; end that and run this command again"))
         }
-        DiskError::ReadOnly => Failure::refused(format!("{name} is write-protected; look for its switch, or take another stick")),
-        DiskError::Denied => {
-            Failure::failed(format!("{name}: permission denied; run this as root (docs/permissions.md says how else)"))
-        }
-        DiskError::System(error) => Failure::failed(format!("opening {name}: {error}")),
+        DiskError::Changed | DiskError::Empty | DiskError::ReadOnly => Failure::refused(format!("opening {name}: {error}")),
+        DiskError::Denied | DiskError::System(_) => Failure::failed(format!("opening {name}: {error}")),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::jobs::{Failure, cards};
 use crate::medium::Medium;
 use crate::medium::guard::{self, Candidate, Finding, Grade};
 use crate::sys::Topology;
+use crate::sys::disk::LoopFile;
 use crate::sys::topology::Block;
 
 use super::Request;
@@ -23,21 +24,23 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// Judges a disk. It is opened for reading, by `open`, only when nothing but a mount speaks against it.
+    /// Judges a disk. It is opened for reading, by `open`, only when nothing but a mount speaks against it; a loop device then tells its
+    /// file.
     pub(super) fn judge(
         topology: &Topology,
         block: &Block,
         writers: &[String],
         (source, request): (&Source, &Request),
-        open: impl FnOnce(&Self) -> Result<Arc<dyn Medium>, Failure>,
+        open: impl FnOnce(&Self) -> Result<(Arc<dyn Medium>, Option<LoopFile>), Failure>,
     ) -> Result<Self, Failure> {
         let need = source.bytes().map(|bytes| bytes.next_multiple_of(block.sector.max(1).into()));
-        let judge =
-            |contents: &[Signature]| guard::judge(&Candidate { topology, block, image: source.place(), need, contents, writers });
-        let mut judged = Self { findings: judge(&[]), contents: Vec::new(), lines: Vec::new() };
+        let candidate =
+            Candidate { image: source.place(), inode: source.inode(), need, writers, ..Candidate::new(topology, block) };
+        let mut judged = Self { findings: guard::judge(&candidate), contents: Vec::new(), lines: Vec::new() };
         if judged.refuse(request).is_ok() {
-            (judged.contents, judged.lines) = cards::contents(&*open(&judged)?);
-            judged.findings = judge(&judged.contents);
+            let (medium, loop_file) = open(&judged)?;
+            (judged.contents, judged.lines) = cards::contents(&*medium);
+            judged.findings = guard::judge(&Candidate { contents: &judged.contents, loop_file, ..candidate });
         }
         Ok(judged)
     }

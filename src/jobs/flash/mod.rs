@@ -36,8 +36,6 @@ use writing::{Writing, Written};
 pub struct Request {
     /// The image.
     pub image: ImageOperand,
-    /// The medium.
-    pub target: TargetOperand,
     /// What the person says the medium is.
     pub identity: Identity,
     /// Digests to compute of the medium.
@@ -78,8 +76,6 @@ pub struct Identity {
     pub serial: Option<String>,
     /// Its size in bytes.
     pub bytes: Option<u64>,
-    /// It was named by a link that is made of its identity (/dev/disk/by-id).
-    pub by_id: bool,
 }
 
 /// The medium as it was named.
@@ -106,12 +102,13 @@ impl std::fmt::Debug for Given {
 }
 
 /// Writes the image. The result tells how it ended, whatever happened.
-pub fn run(request: &Request, ask: &mut Ask<'_>, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
+pub fn run(request: &Request, operand: &TargetOperand, ask: &mut Ask<'_>, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
     let stopping = "stopping after what is under way (a second signal ends at once)";
     let mut outcome = FlashOutcome::default();
     let mut start = Instant::now();
-    let ended =
-        worker::work(stopping, observer, stop, |observer| attempt(request, &mut start, ask, observer, stop, &mut outcome));
+    let ended = worker::work(stopping, observer, stop, |observer| {
+        attempt((request, operand), &mut start, ask, observer, stop, &mut outcome)
+    });
     let ended = ended.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
     let mut result = match ended {
         Ok(done) => JobResult { reasons: done.reasons, digests: named(done.digests), ..JobResult::new(Status::Done) },
@@ -135,7 +132,7 @@ fn named(digests: Digests) -> BTreeMap<String, String> {
 
 /// Until the person has answered, no time counts: `start` is set anew then.
 fn attempt(
-    request: &Request,
+    (request, operand): (&Request, &TargetOperand),
     start: &mut Instant,
     ask: &mut Ask<'_>,
     observer: &mut dyn Observer,
@@ -149,7 +146,7 @@ fn attempt(
     let expected = request.expectation.as_ref().map(|expectation| expectation.of(&source.file_name())).transpose();
     let expected = expected.map_err(|error| Failure::usage(format!("the checksum list: {error}")))?;
 
-    let mut target = Target::find(&request.target, request, &source)?;
+    let mut target = Target::find(operand, request, &source)?;
     outcome.medium = target.card().node;
     if let Some(judged) = target.judged() {
         judged.tell(observer);
@@ -173,7 +170,7 @@ fn attempt(
     *start = Instant::now();
 
     target = match target {
-        Target::Disk(disk) if disk.judged.is_mounted() => Target::Disk(Box::new(disk.unmount(&source, request, observer)?)),
+        Target::Disk(disk) => Target::Disk(Box::new(disk.again(&source, request, observer)?)),
         other => other,
     };
     let opened = target.open()?;

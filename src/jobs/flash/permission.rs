@@ -51,7 +51,7 @@ pub(super) fn ask_for(
 /// Why a yes is not enough. Whoever said which medium it is has looked twice already.
 pub(super) fn unusual(request: &Request, target: &Target<'_>) -> Vec<String> {
     let identity = &request.identity;
-    let is_pinned = identity.serial.is_some() || identity.bytes.is_some() || identity.by_id;
+    let is_pinned = identity.serial.is_some() || identity.bytes.is_some() || target.is_named_by_id();
     if is_pinned { Vec::new() } else { target.judged().map_or_else(Vec::new, Judged::unusual) }
 }
 

@@ -127,12 +127,13 @@ impl Source {
 
     /// True when this is the same file, by whatever name.
     pub(super) fn is_file_at(&self, path: &Path) -> bool {
-        std::fs::metadata(path).is_ok_and(|theirs| self.is_inode((theirs.dev(), theirs.ino())))
+        std::fs::metadata(path).is_ok_and(|theirs| self.inode() == Some((theirs.dev(), theirs.ino())))
     }
 
-    /// True when this is the file with this device and inode, also by way of stdin.
-    pub(super) fn is_inode(&self, inode: (u64, u64)) -> bool {
-        self.file.metadata().is_ok_and(|ours| ours.is_file() && (ours.dev(), ours.ino()) == inode)
+    /// Device and inode of its file, also by way of stdin; `None` for a pipe.
+    pub(super) fn inode(&self) -> Option<(u64, u64)> {
+        let ours = self.file.metadata().ok().filter(Metadata::is_file)?;
+        Some((ours.dev(), ours.ino()))
     }
 
     /// For a person.

@@ -39,7 +39,7 @@ impl<'a> Target<'a> {
         let path = match operand {
             TargetOperand::Given(given) => {
                 let topology = Topology::read(&Sysfs::default()).map_err(|error| Failure::failed(error.to_string()))?;
-                let open = |_: &Judged| Ok(Arc::clone(&given.medium) as Arc<dyn Medium>);
+                let open = |_: &Judged| Ok((Arc::clone(&given.medium) as Arc<dyn Medium>, None));
                 let judged = Judged::judge(&topology, &given.block, &[], (source, request), open)?;
                 return Ok(Self::Given(given, judged));
             }
@@ -102,6 +102,11 @@ impl<'a> Target<'a> {
     /// True when a file system of it is mounted above this folder, an absolute path without links.
     pub(super) fn shows(&self, folder: &Path) -> bool {
         matches!(self, Self::Disk(disk) if disk.shows(folder))
+    }
+
+    /// True when it was named by a link that is made of its identity.
+    pub(super) fn is_named_by_id(&self) -> bool {
+        matches!(self, Self::Disk(disk) if disk.given.parent() == Some(Path::new("/dev/disk/by-id")))
     }
 
     /// What the guard found, where it was asked.

@@ -109,6 +109,9 @@ fn finish_again(
         begun.record.as_ref().is_none_or(|record| tells_of(&record.damage, planner.map())) && request.expectation.is_none();
     let run_was_ended = begun.record.as_ref().is_none_or(|record| !record.digests.is_empty());
     if request.dry_run {
+        if request.eject {
+            observer.event(&Event::notice("would open the tray"));
+        }
         let outcome = Some(Outcome::Image(outcome(target, &planner, &Tally::default())));
         return Ok(JobResult { outcome, ..JobResult::new(Status::Done) });
     }

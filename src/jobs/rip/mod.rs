@@ -71,6 +71,13 @@ pub struct Request {
     pub options: Vec<String>,
 }
 
+impl Request {
+    /// Whether the tray is opened at the end: not by a look.
+    fn opens_tray(&self) -> bool {
+        self.eject && !self.dry_run
+    }
+}
+
 /// The image as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageOperand {
@@ -111,7 +118,7 @@ fn attempt(
         _ => Some(examine(request, &request.image)?),
     };
     if let Some(result) = examined.as_ref().and_then(|target| ending::of_finished(request, target, observer, stop)) {
-        if request.eject {
+        if request.opens_tray() {
             Drive::new(port.open()?.transport, stop.clone()).eject().map_err(|error| RipError::drive(&error))?;
         }
         return result;
@@ -142,7 +149,7 @@ fn attempt(
     };
     target.preflight(map.len(), source.as_deref())?;
     if request.dry_run {
-        return Ok(dry_run(&target, &map, begun.is_some(), observer));
+        return Ok(dry_run(request, &target, &map, begun.is_some(), observer));
     }
     if request.force
         && let Some(number) = target.set_aside()?
@@ -234,11 +241,12 @@ fn damage(map: &Extents<State>, classes: &Extents<Option<Class>>) -> Vec<Damage>
 }
 
 /// What a run would do.
-fn dry_run(target: &Target, map: &Extents<State>, resumes: bool, observer: &mut dyn Observer) -> JobResult {
+fn dry_run(request: &Request, target: &Target, map: &Extents<State>, resumes: bool, observer: &mut dyn Observer) -> JobResult {
     let verb = if resumes { "go on with" } else { "write" };
     let (good, bad) = (map.count(State::Finished), map.count(State::Bad));
     let unread = map.len() - good - bad;
-    let text = format!("would {verb} {}: {unread} of {} sectors to read; nothing was written", target.name(), map.len());
+    let tray = if request.eject { ", and open the tray" } else { "" };
+    let text = format!("would {verb} {}: {unread} of {} sectors to read{tray}; nothing was written", target.name(), map.len());
     observer.event(&Event::notice(text));
     let outcome = ImageOutcome {
         image: target.image.clone(),

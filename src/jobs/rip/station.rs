@@ -48,7 +48,7 @@ impl Station {
             other => other?,
         };
         let clock = port.clock();
-        let mut station = Self::new(port, opened, clock, stop.clone(), request.eject);
+        let mut station = Self::new(port, opened, clock, stop.clone(), request.opens_tray());
         if station.access == Access::ReadOnly {
             observer.event(&Event::notice(format!(
                 "{} can only be opened for reading: the tray stays unlocked and the speed as it is (see docs/permissions.md)",

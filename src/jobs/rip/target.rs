@@ -1,6 +1,5 @@
 //! Image, map and record: what is there already, and what that means for a run.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::os::unix::fs::MetadataExt;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use nix::unistd::{AccessFlags, access};
 
 use crate::disc::Record;
+use crate::jobs::beside;
 use crate::medium::{Output, OutputError, OutputKind, save, temporary};
 use crate::mmc::SECTOR;
 use crate::rescue::mapfile::{self, Mapfile, Position};
@@ -75,7 +75,7 @@ impl Target {
             });
         };
         let kind = OutputKind::of(image)?;
-        let beside = (kind == OutputKind::File).then(|| with_suffix(image, "map"));
+        let beside = (kind == OutputKind::File).then(|| beside(image, "map"));
         let map = map.map(Into::into).or(beside);
         let seen = [stamp(Some(image)), stamp(map.as_deref())];
         check_names(image, map.as_deref(), request.commands.as_deref(), kind)?;
@@ -89,7 +89,7 @@ impl Target {
 
     /// Path of the record; only files have one.
     pub(super) fn record(&self) -> Option<PathBuf> {
-        self.image.as_deref().filter(|_| self.kind == OutputKind::File).map(|image| with_suffix(image, "json"))
+        self.image.as_deref().filter(|_| self.kind == OutputKind::File).map(|image| beside(image, "json"))
     }
 
     /// The name of the image for a person.
@@ -106,7 +106,7 @@ impl Target {
             return Ok(None);
         }
         let _in_use_by_nobody = image.exists().then(|| Output::open(&image)).transpose()?;
-        let backup = |file: &Path, n: u32| with_suffix(file, &format!("bak-{n}"));
+        let backup = |file: &Path, n: u32| beside(file, &format!("bak-{n}"));
         let number = (1..).find(|n| files.iter().all(|file| backup(file, *n).symlink_metadata().is_err())).unwrap_or(1);
         for file in &files {
             fs::rename(file, backup(file, number))
@@ -119,7 +119,7 @@ impl Target {
     /// Renames a record that the run does not go on with. `Some` is its new name.
     pub(super) fn set_aside_record(&self) -> Result<Option<PathBuf>, RipError> {
         let Some(record) = self.record().filter(|record| record.exists()) else { return Ok(None) };
-        let backup = (1..).map(|n| with_suffix(&record, &format!("bak-{n}"))).find(|backup| backup.symlink_metadata().is_err());
+        let backup = (1..).map(|n| beside(&record, &format!("bak-{n}"))).find(|backup| backup.symlink_metadata().is_err());
         let Some(backup) = backup else { return Ok(None) };
         let renamed = fs::rename(&record, &backup).map(|()| Some(backup));
         renamed.map_err(|error| RipError::Failed(format!("keeping {} under another name: {error}", record.display())))
@@ -183,7 +183,7 @@ impl Existing {
     fn at(image: &Path, map: Option<&Path>) -> Result<Self, RipError> {
         let mapfile = map.map(read_map).transpose()?.flatten();
         let length = fs::metadata(image).ok().map(|meta| meta.len());
-        let record = with_suffix(image, "json");
+        let record = beside(image, "json");
         let Some(mapfile) = mapfile.filter(|mapfile| !mapfile.blocks.is_empty()) else {
             // A record whose image was deleted is kept under another name; a file that is none of ours is nobody's to rename.
             let is_free = length.unwrap_or(0) == 0 && (!record.exists() || read_record(&record)?.is_some());
@@ -245,7 +245,7 @@ fn read_record(path: &Path) -> Result<Option<Record>, RipError> {
 
 /// Image, map and record must be three files, each of its own name.
 fn check_names(image: &Path, map: Option<&Path>, commands: Option<&Path>, kind: OutputKind) -> Result<(), RipError> {
-    let record = (kind == OutputKind::File).then(|| with_suffix(image, "json"));
+    let record = (kind == OutputKind::File).then(|| beside(image, "json"));
     let ours = [Some(image), map, record.as_deref()];
     if commands.is_some_and(|commands| ours.into_iter().flatten().any(|path| is_same(path, commands))) {
         return Err(RipError::Usage("the file of --record is one of the image's own: give it another name".into()));
@@ -364,14 +364,6 @@ fn open_when_read(image: &Path, stop: &Stop) -> Result<Output, RipError> {
 fn stamp(path: Option<&Path>) -> Option<Stamp> {
     let meta = fs::metadata(path?).ok()?;
     Some(Stamp(meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
-}
-
-/// `image` + `.` + `suffix`.
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name: OsString = path.as_os_str().to_os_string();
-    name.push(".");
-    name.push(suffix);
-    name.into()
 }
 
 /// Map and record need a folder that can be written to, also when the image is there already.

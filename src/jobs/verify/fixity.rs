@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::disc::Record;
 use crate::event::{Checked, Event, JobResult, Observer, TransferPhase};
-use crate::jobs::worker;
+use crate::jobs::{beside, worker};
 use crate::medium::load;
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Expectation, Expected};
 
-use super::original::beside;
 use super::pass::{Pace, Pass};
 use super::specimen::{Attached, Specimen};
 use super::{Failure, STOPPING, interrupted};
@@ -27,7 +26,7 @@ pub enum Known {
 
 /// True when an image has a record beside it.
 pub fn has_record(image: &Path) -> bool {
-    beside(image, ".json").is_file()
+    beside(image, "json").is_file()
 }
 
 /// Compares each. The result tells how many are well, and the worst status.
@@ -137,7 +136,7 @@ struct Recorded {
 }
 
 fn recorded(image: &Path) -> Result<Recorded, Failure> {
-    let path = beside(image, ".json");
+    let path = beside(image, "json");
     let shown = path.display();
     let failed = |why: String| Err(Failure::failed(why));
     let text = match load(&path, Record::LONGEST) {

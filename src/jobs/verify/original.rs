@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::disc::Record;
 use crate::event::SourceSummary;
+use crate::jobs::beside;
 use crate::jobs::holes::Holes;
 use crate::medium::{Span, Spans, load};
 use crate::mmc::Extent;
@@ -93,7 +94,7 @@ impl Original {
 
     /// Sectors that the record beside it says are no data: zero in the image, whatever a drive sends.
     pub(super) fn zeros(&self) -> Vec<Extent> {
-        let text = self.path.as_ref().and_then(|path| load(&beside(path, ".json"), Record::LONGEST).ok());
+        let text = self.path.as_ref().and_then(|path| load(&beside(path, "json"), Record::LONGEST).ok());
         let record = text.and_then(|text| serde_json::from_slice::<Record>(&text).ok());
         record.map(|record| record.regions.iter().map(|region| region.extent).collect()).unwrap_or_default()
     }
@@ -118,13 +119,6 @@ impl Original {
         Builder::new().name("image".into()).spawn(read).map_err(starting)?;
         Ok(Coming { lengths: Some(lengths), chunks, pool, came: 0 })
     }
-}
-
-/// `out.iso.json` of `out.iso`.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 fn read_ahead(mut file: File, tell: &Sender<usize>, send: &SyncSender<io::Result<Vec<u8>>>, free: &Receiver<Vec<u8>>) {

@@ -14,7 +14,7 @@ use crate::mmc::{CommandError, Drive, Extent, SECTOR, Unready};
 use crate::rescue::policy::READY_LIMIT;
 use crate::scsi::linux::{SgPort, Sharing};
 use crate::scsi::{Clock, Port, RealClock};
-use crate::sys::topology::{Kind, Standing};
+use crate::sys::topology::Standing;
 use crate::sys::{DeviceNumber, Stop, Sysfs, Topology, writers};
 
 use super::{Failure, interrupted};
@@ -131,13 +131,8 @@ impl Specimen {
     fn disk(path: &Path, number: DeviceNumber, observer: &mut dyn Observer) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let device = BlockDevice::open(path, number, Claim::Shared).map_err(|error| match error {
-            DiskError::Changed => Failure::stopped(format!(
-                "opening {name}: there is no medium in it, or it is just being exchanged; put it in, and run this command again"
-            )),
-            DiskError::Denied => Failure::failed(format!(
-                "opening {name} for reading: permission denied; docs/permissions.md says how to get access"
-            )),
-            other => Failure::failed(format!("opening {name} for reading: {other}")),
+            DiskError::Empty | DiskError::Changed => Failure::stopped(format!("opening {name}: {error}")),
+            _ => Failure::failed(format!("opening {name} for reading: {error}")),
         })?;
         let geometry = device.geometry();
         if geometry.bytes == 0 {
@@ -149,10 +144,9 @@ impl Specimen {
         if let Ok(topology) = Topology::read(&Sysfs::default()) {
             if let Some(block) = topology.find(number) {
                 card = MediumCard { node: name.clone(), bytes: card.bytes, ..cards::of(block) };
-                // The name of its file may be gone.
-                let file = if block.kind == Kind::Loop { device.loop_file() } else { None };
-                made_of.extend(file.map(|file| file.inode));
             }
+            // The name of its file may be gone.
+            made_of.extend(device.loop_file().map(|file| file.inode));
             let below = topology.beneath(number).into_iter().filter_map(|number| topology.find(number)?.backing.clone());
             made_of.extend(below.filter_map(|file| inode(&file)));
         }

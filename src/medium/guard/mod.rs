@@ -16,6 +16,7 @@ pub use rules::RULES;
 
 use crate::image::signature::Signature;
 use crate::sys::Topology;
+use crate::sys::disk::LoopFile;
 use crate::sys::topology::Block;
 
 /// How grave a finding is; the gravest first.
@@ -41,12 +42,23 @@ pub struct Candidate<'a> {
     pub block: &'a Block,
     /// The image's file or node.
     pub image: Option<&'a Path>,
+    /// Device and inode of the image's file, whatever has become of its name.
+    pub inode: Option<(u64, u64)>,
     /// Bytes that will be written, where that is known.
     pub need: Option<u64>,
     /// What lies on the disk now.
     pub contents: &'a [Signature],
+    /// What a loop device that was opened says of its file: the name in /sys may lead nowhere.
+    pub loop_file: Option<LoopFile>,
     /// Other programs that have it, or a part of it, open for writing: [`crate::sys::writers`].
     pub writers: &'a [String],
+}
+
+impl<'a> Candidate<'a> {
+    /// A disk that nothing is known of but what the machine tells.
+    pub fn new(topology: &'a Topology, block: &'a Block) -> Self {
+        Self { topology, block, image: None, inode: None, need: None, contents: &[], loop_file: None, writers: &[] }
+    }
 }
 
 /// What speaks against a disk. Its texts hold names from outside: escape them before a terminal sees them.

@@ -95,10 +95,12 @@ fn kind(candidate: &Candidate<'_>) -> Option<Objection> {
 
 /// A loop device would be a way around every rule for the disk that it is made of.
 fn loop_over_device(candidate: &Candidate<'_>) -> Option<Objection> {
-    let backing = candidate.block.backing.as_deref()?;
-    let below = candidate.topology.device_at(backing)?;
-    let sentence = format!("{} is made of the disk {1}; name {1} itself", candidate.block.node.display(), below.node.display());
-    Some(never(format!("{}: made of {}", candidate.block.name, backing.display()), sentence))
+    let Candidate { topology, block, loop_file, .. } = candidate;
+    let by_name = || Some(topology.device_at(block.backing.as_deref()?)?.number);
+    let number = loop_file.and_then(|file| file.node_of).or_else(by_name)?;
+    let below = topology.find(number).map_or_else(|| number.to_string(), |below| below.node.display().to_string());
+    let sentence = format!("{} is made of the disk {below}; name {below} itself", block.node.display());
+    Some(never(format!("{}: made of {below}", block.name), sentence))
 }
 
 fn system(candidate: &Candidate<'_>) -> Option<Objection> {
@@ -129,11 +131,12 @@ fn system(candidate: &Candidate<'_>) -> Option<Objection> {
 }
 
 fn own_image(candidate: &Candidate<'_>) -> Option<Objection> {
-    let Candidate { topology, block, image, .. } = candidate;
+    let Candidate { topology, block, image, inode, loop_file, .. } = candidate;
     let image = (*image)?;
     let (node, shown) = (block.node.display(), image.display());
     let path = topology.canonical(image);
-    if block.backing.as_deref().is_some_and(|backing| topology.is_same_file(backing, &path)) {
+    let says_so = loop_file.zip(*inode).is_some_and(|(file, inode)| file.inode == inode);
+    if says_so || block.backing.as_deref().is_some_and(|backing| topology.is_same_file(backing, &path)) {
         return Some(never(
             format!("{} is made of {shown}", block.name),
             format!("{node} shows the image {shown} itself; take another device"),

@@ -3,6 +3,7 @@
 use super::Grade::{Fixed, Mounted, Never, Unusual};
 use super::*;
 use crate::image::signature::Kind as Mark;
+use crate::sys::DeviceNumber;
 use crate::sys::machine::Machine;
 
 const USB: &str = "devices/pci0000:00/0000:00:14.0/usb2/2-3/2-3:1.0/host6/target6:0:0/6:0:0:0";
@@ -11,19 +12,21 @@ const SATA: &str = "devices/pci0000:00/0000:00:1f.2/ata3/host2/target2:0:0/2:0:0
 const STICK: u64 = 62_500_000;
 
 /// What is given beside the disk.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Beside<'a> {
     image: Option<&'a str>,
     need: Option<u64>,
     contents: &'a [Signature],
     writers: &'a [String],
+    inode: Option<(u64, u64)>,
+    loop_file: Option<LoopFile>,
 }
 
 fn findings_beside(machine: &Machine, name: &str, beside: &Beside<'_>) -> Vec<Finding> {
     let topology = Topology::read(&machine.sysfs()).unwrap();
     let block = topology.named(name).unwrap();
-    let Beside { image, need, contents, writers } = *beside;
-    judge(&Candidate { topology: &topology, block, image: image.map(Path::new), need, contents, writers })
+    let Beside { image, need, contents, writers, inode, loop_file } = *beside;
+    judge(&Candidate { topology: &topology, block, image: image.map(Path::new), inode, need, contents, loop_file, writers })
 }
 
 fn findings(machine: &Machine, name: &str) -> Vec<Finding> {
@@ -240,6 +243,23 @@ fn a_loop_device_is_written_unless_it_shows_the_image_a_disk_or_what_another_use
     assert_eq!(verdict("loop4"), [("mounted", Mounted)]);
     let device = short(&findings_beside(&machine, "loop1", &Beside { image: Some("/dev/sda"), ..Beside::default() }));
     assert_eq!(device, [("own-image", Never)]);
+}
+
+#[test]
+fn a_loop_device_itself_knows_its_file_when_the_name_is_gone() {
+    let machine = desk();
+    machine.loop_device(0, "/home/ann/gone (deleted)");
+    let beside = Beside { image: Some("/home/ann/x.iso"), inode: Some((5, 70)), ..Beside::default() };
+    let made_of = |inode, node_of| Beside { loop_file: Some(LoopFile { inode, node_of }), ..beside };
+    let verdict = |beside| short(&findings_beside(&machine, "loop0", &beside));
+    assert_eq!(verdict(beside), []);
+    assert_eq!(verdict(made_of((5, 71), None)), []);
+    assert_eq!(verdict(made_of((5, 70), None)), [("own-image", Never)]);
+    let node_of = |major, minor| made_of((5, 71), Some(DeviceNumber { major, minor }));
+    assert_eq!(verdict(node_of(8, 16)), [("kind", Never)]);
+    let sentence = |beside| sentence(&findings_beside(&machine, "loop0", &beside), "kind");
+    assert!(sentence(node_of(8, 16)).ends_with("/dev/sdb itself"));
+    assert!(sentence(node_of(8, 99)).ends_with("name 8:99 itself"));
 }
 
 #[test]

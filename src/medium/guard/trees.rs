@@ -84,7 +84,7 @@ fn each_disk_of_each_captured_machine_gets_its_verdict() {
         let listed = ROWS.iter().filter(|(of, ..)| *of == tree).flat_map(|(_, disks, _)| *disks);
         wrong.extend(listed.filter(|disk| topology.named(disk).is_none()).map(|disk| format!("{tree} has no {disk}")));
         for disk in topology.blocks().iter().filter(|block| block.whole.is_none()) {
-            let candidate = Candidate { topology: &topology, block: disk, image: None, need: None, contents: &[], writers: &[] };
+            let candidate = Candidate::new(&topology, disk);
             let findings = judge(&candidate);
             let found: Vec<(&str, Grade)> = findings.iter().map(|finding| (finding.rule, finding.grade)).collect();
             let row = ROWS.iter().find(|(of, names, _)| *of == tree && names.contains(&&*disk.name));

@@ -1,12 +1,12 @@
 //! The command line of isoflash, as typed.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Parser;
 
-use crate::jobs::flash::{Identity, ImageOperand, Proof, Request, TargetOperand};
+use crate::jobs::flash::{Identity, ImageOperand, Proof, Request};
 use crate::medium::parse_size;
 use crate::trust::Algorithm;
 
@@ -102,13 +102,10 @@ impl Args {
     }
 
     /// The job that the options ask for.
-    pub fn request(&self, image: ImageOperand, target: TargetOperand) -> Result<Request, UsageError> {
-        let mut identity = self.identity()?;
-        identity.by_id = matches!(&target, TargetOperand::Path(path) if path.parent() == Some(Path::new("/dev/disk/by-id")));
+    pub fn request(&self, image: ImageOperand) -> Result<Request, UsageError> {
         Ok(Request {
             image,
-            target,
-            identity,
+            identity: self.identity()?,
             digests: self.digest.clone(),
             expectation: self.checksum.expectation()?,
             ledger: self.ledger.clone(),
