@@ -5,6 +5,8 @@
 
 mod disc;
 mod guest;
+mod long;
+mod random;
 mod stories;
 mod trees;
 
@@ -20,6 +22,9 @@ fn main() -> ExitCode {
     if let Some(what) = guest::missing() {
         println!("lab: skipped (no {what}; run make lab-setup)");
         return ExitCode::SUCCESS;
+    }
+    if options.iter().any(|option| option == "--long") {
+        return long::run();
     }
     let is_capture = options.iter().any(|option| option == "--trees");
     let told: Vec<(&str, Told)> = if is_capture {

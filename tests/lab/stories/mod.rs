@@ -6,6 +6,8 @@ mod sticks;
 
 use std::error::Error;
 
+use crate::long;
+
 /// What a machine's script printed, or why it failed.
 pub type Ending = Result<String, Box<dyn Error>>;
 /// Runs a machine.
@@ -13,5 +15,5 @@ pub type Story = fn() -> Ending;
 
 /// Every story by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Story)> {
-    [drives::ALL, sticks::ALL].into_iter().flatten().copied()
+    [drives::ALL, sticks::ALL, long::SAMPLES].into_iter().flatten().copied()
 }

@@ -1,0 +1,133 @@
+//! The long tests: what only shows after a night of chance. Each is repeated by its seed; the stories hold a sample of each.
+
+mod judge;
+mod kills;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use self::rules::{Discs, Round};
+use crate::stories::{Ending, Story};
+
+/// The samples by their names: the same rounds each time.
+pub const SAMPLES: &[(&str, Story)] = &[
+    ("long_rules", || rules(&Extent { rounds: 1..41, ..Extent::sample() })),
+    ("long_kills", || kills(&Extent { kills: 30, ..Extent::sample() })),
+];
+
+/// How often a run of the programs ended how.
+#[derive(Default)]
+pub struct Tally(BTreeMap<Option<i32>, u32>);
+
+impl Tally {
+    fn count(&mut self, status: Option<i32>) {
+        *self.0.entry(status).or_default() += 1;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts = self.0.iter().map(|(status, count)| match status {
+            Some(status) => format!("status {status}: {count}"),
+            None => format!("killed: {count}"),
+        });
+        f.write_str(&texts.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// How much of a long test is run.
+struct Extent {
+    seed: u64,
+    rounds: std::ops::Range<u64>,
+    kills: u32,
+    /// No round begins after this.
+    time: Duration,
+    /// How often it says how far it is.
+    news: Duration,
+}
+
+impl Extent {
+    fn sample() -> Self {
+        Self { seed: 1, rounds: 0..0, kills: 0, time: Duration::MAX, news: Duration::MAX }
+    }
+}
+
+/// The rounds one after the other; stops at the first violation.
+fn rules(extent: &Extent) -> Ending {
+    let discs = Discs::new(extent.seed)?;
+    let mut tally = Tally::default();
+    let (begin, mut told, mut played) = (Instant::now(), Instant::now(), 0);
+    for number in extent.rounds.clone() {
+        if begin.elapsed() > extent.time {
+            break;
+        }
+        Round::new(extent.seed, number).play(&discs, &mut tally)?;
+        played += 1;
+        if told.elapsed() > extent.news {
+            told = Instant::now();
+            println!("long: rules: {played} rounds in {} s; {tally}", begin.elapsed().as_secs());
+        }
+    }
+    Ok(format!("note: {played} rounds of random rules, seed {}; {tally}\n", extent.seed))
+}
+
+/// The kills.
+fn kills(extent: &Extent) -> Ending {
+    let discs = Discs::new(extent.seed)?;
+    let mut told = Instant::now();
+    let met = kills::kill(&discs, extent.seed, extent.kills, |met| {
+        if told.elapsed() > extent.news {
+            told = Instant::now();
+            println!("long: kills: {met}");
+        }
+    })?;
+    Ok(format!("note: seed {}; {met}\n", extent.seed))
+}
+
+/// The long tests at full length, or those with one of these words in their name:
+/// `--long [--seed S] [--round R] [--rounds N] [--hours H] [WORD…]`.
+pub fn run() -> ExitCode {
+    match run_all() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_all() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let number = |name: &str| {
+        let value = arguments.iter().position(|word| word == name).and_then(|at| arguments.get(at + 1));
+        value.map(|value| value.parse::<u64>().map_err(|error| format!("{name} {value}: {error}"))).transpose()
+    };
+    // A test's name stands alone, not behind an option.
+    let words: Vec<&str> =
+        ["power", "kills", "rules"].into_iter().filter(|name| arguments.iter().any(|word| word == name)).collect();
+    let is_wanted = |name: &str| words.is_empty() || words.contains(&name);
+    let seed = match number("--seed")? {
+        Some(seed) => seed,
+        None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
+    };
+    let (first, count) = match (number("--round")?, number("--rounds")?) {
+        (Some(round), count) => (round, count.unwrap_or(1)),
+        (None, count) => (1, count.unwrap_or(u64::MAX)),
+    };
+    let rounds = first..first.saturating_add(count);
+    let time = Duration::from_secs(number("--hours")?.unwrap_or(8) * 3600);
+    println!("long: seed {seed}");
+    let kills_wanted = number("--kills")?.unwrap_or(1000).try_into()?;
+    let extent = Extent { seed, rounds, kills: kills_wanted, time, news: Duration::from_secs(60) };
+    let tests: [(&str, fn(&Extent) -> Ending); 2] = [("kills", kills), ("rules", rules)];
+    for (name, test) in tests.into_iter().filter(|(name, _)| is_wanted(name)) {
+        let begin = Instant::now();
+        print!("long: {name}: {}", test(&extent)?);
+        println!("long: {name}: {} s", begin.elapsed().as_secs());
+    }
+    Ok(())
+}
