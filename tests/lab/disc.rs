@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
@@ -40,4 +41,22 @@ pub fn noise(seed: u64, sectors: usize) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(sectors * SECTOR);
     Random::new(seed).fill(&mut bytes, sectors)?;
     Ok(bytes)
+}
+
+/// The ddrescue mapfile of a disc of so many sectors, of which these, in order, are dead.
+pub fn damage(sectors: u64, dead: &[Range<u64>]) -> String {
+    let mut lines = vec!["0x0 + 1".to_owned()];
+    let mut line = |range: Range<u64>, state| {
+        if !range.is_empty() {
+            lines.push(format!("{:#X} {:#X} {state}", range.start * SECTOR as u64, (range.end - range.start) * SECTOR as u64));
+        }
+    };
+    let mut next = 0;
+    for range in dead {
+        line(next..range.start, '+');
+        line(range.clone(), '-');
+        next = range.end;
+    }
+    line(next..sectors, '+');
+    lines.join("\n") + "\n"
 }

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::machine::Process;
+use super::qemu::qemu;
 use super::qmp::Qmp;
-use super::{Process, qemu};
 
 /// SeaBIOS, and what it boots, are on the screen well within this.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -33,7 +34,7 @@ pub fn screen(stick: &Path, words: &str) -> Result<String, Box<dyn Error>> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()?;
-    let _machine = Process(machine);
+    let _machine = Process::single(machine);
     let mut qmp = Qmp::connect(&socket)?;
     let end = Instant::now() + LIMIT;
     let mut before = String::new();

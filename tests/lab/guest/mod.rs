@@ -1,4 +1,5 @@
-//! A virtual machine with Debian's kernel, optical drives, USB sticks and the host's programs, in which a story's script runs.
+//! A virtual machine with Debian's kernel and the host's programs, in which a script runs: by QEMU with optical drives and USB
+//! sticks, or by User Mode Linux at the CPU's own speed.
 //!
 //! No KVM: it is missing in most places where tests run, and the guests are fast enough without.
 
@@ -7,37 +8,31 @@ pub mod drive;
 pub mod stick;
 
 mod backing;
+mod guardian;
+mod machine;
+mod qemu;
 mod qmp;
+mod uml;
 
 use std::error::Error;
-use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use tempfile::TempDir;
-
-use self::drive::{Bus, Drive};
-use self::qmp::Qmp;
+use self::drive::Drive;
+use self::guardian::Guardian;
+pub use self::machine::Ending;
+use self::qemu::{Hardware, QEMU};
 use self::stick::Stick;
+use self::uml::KERNEL;
 use crate::disc;
 
 const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/lab");
-const QEMU: &str = "qemu-system-x86_64";
-/// Every script ends well within this, on two slow cores.
+/// Every story's script ends well within this, on two slow cores.
 const LIMIT: Duration = Duration::from_secs(240);
-
-/// A machine with nothing in it, that dies with this process.
-pub fn qemu() -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", QEMU, "-accel", "tcg,tb-size=256"]);
-    command.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
-    command
-}
 
 /// Why no guest can be started here, if so.
 pub fn missing() -> Option<String> {
@@ -48,23 +43,40 @@ pub fn missing() -> Option<String> {
         .and_then(|file| file.file_name())
         .map(|name| format!("target/lab/{}", name.to_string_lossy()));
     let works = |program: &&str| Command::new(program).arg("--version").output().is_ok();
-    no_file.or_else(|| [QEMU, "xorriso"].into_iter().find(|program| !works(program)).map(str::to_owned))
+    no_file.or_else(|| [QEMU, KERNEL, "xorriso"].into_iter().find(|program| !works(program)).map(str::to_owned))
 }
 
-/// A machine that is not yet running: its discs, drives and sticks.
+/// A machine that is not yet running.
 pub struct Guest {
-    /// The guest's /share: discs, sticks, script and output.
-    folder: TempDir,
-    drives: Vec<Drive>,
-    sticks: Vec<Stick>,
-    arguments: Vec<String>,
+    /// The guest's /share, discs, sticks, script and output, is its folder.
+    guardian: Guardian,
+    kind: Kind,
+    hardware: Hardware,
+}
+
+/// What makes the machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Hardware of all kinds, slow.
+    Qemu,
+    /// No hardware, fast.
+    Uml,
 }
 
 impl Guest {
-    /// A machine without drives.
+    /// A machine by QEMU, without drives.
     pub fn new() -> Result<Self, Box<dyn Error>> {
-        let folder = TempDir::with_prefix_in("lab-", env!("CARGO_TARGET_TMPDIR"))?;
-        Ok(Self { folder, drives: Vec::new(), sticks: Vec::new(), arguments: Vec::new() })
+        Self::of(Kind::Qemu)
+    }
+
+    /// A machine by User Mode Linux.
+    pub fn uml() -> Result<Self, Box<dyn Error>> {
+        Self::of(Kind::Uml)
+    }
+
+    /// A machine of this kind, without drives.
+    pub fn of(kind: Kind) -> Result<Self, Box<dyn Error>> {
+        Ok(Self { guardian: Guardian::new()?, kind, hardware: Hardware::default() })
     }
 
     /// One of the bootable images from Debian's packages.
@@ -74,7 +86,7 @@ impl Guest {
 
     /// The file that is `/share/NAME` in the guest.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.guardian.folder().join(name)
     }
 
     /// Makes a disc, `/share/NAME` in the guest.
@@ -84,151 +96,103 @@ impl Guest {
         Ok(file)
     }
 
+    /// Makes the mapfile `/share/NAME` of a disc of so many sectors, of which these are dead.
+    pub fn damage(&self, name: &str, sectors: u64, dead: &[Range<u64>]) -> Result<(), Box<dyn Error>> {
+        fs::write(self.file(name), disc::damage(sectors, dead))?;
+        Ok(())
+    }
+
     /// Builds drives in. They are cd0, cd1, … for the host, and /dev/sr0, /dev/sr1, … in the guest if they come in
     /// the order in which the guest finds them: SCSI, SATA, USB.
     pub fn with(mut self, drives: impl IntoIterator<Item = Drive>) -> Self {
-        self.drives.extend(drives);
+        self.hardware.drives.extend(drives);
         self
     }
 
     /// Plugs sticks in. They are stick0, stick1, … for the host; `$(stick 0)` is the node in the guest.
     pub fn with_sticks(mut self, sticks: impl IntoIterator<Item = Stick>) -> Self {
-        self.sticks.extend(sticks);
+        self.hardware.sticks.extend(sticks);
         self
     }
 
     /// Builds in what only QEMU's own words describe.
     pub fn with_arguments(mut self, arguments: impl IntoIterator<Item = String>) -> Self {
-        self.arguments.extend(arguments);
+        self.hardware.arguments.extend(arguments);
         self
     }
 
-    /// Runs the script, and returns what it printed; an error if it failed, took too long, or the machine stopped.
+    /// Runs the script, and returns what it printed; an error if it failed, took too long, or the machine stopped, unless the
+    /// script asked for that.
     pub fn run(&self, script: &str) -> Result<String, Box<dyn Error>> {
-        let folder = self.folder.path();
-        let drives = self.drives.len();
-        let sticks: Vec<_> =
-            (self.sticks.iter().enumerate().filter(|(_, stick)| stick.plugged).map(|(number, _)| number.to_string())).collect();
-        let sticks = sticks.join(" ");
-        let built = Path::new(env!("CARGO_BIN_EXE_discrip")).parent().map(Path::to_owned);
-        let programs = std::env::var_os("PROGRAMS").map(PathBuf::from).or(built).unwrap_or_default();
-        let library = include_str!("words.sh");
-        let all = format!(
-            "LAB={LAB} PROGRAMS={}\n{library}\nall_drives {drives}\nall_sticks {sticks}\n{script}\n[ $failures = 0 ]\n",
-            programs.display()
-        );
-        fs::write(folder.join("script"), all)?;
-        fs::write(folder.join("output"), "")?;
-        let ending = self.start().and_then(|machine| machine.serve(folder));
-        let output = String::from_utf8_lossy(&fs::read(folder.join("output"))?).into_owned();
+        let ending = self.play(script, Some(LIMIT), || Ok(()));
+        let read = |file| Ok::<_, io::Error>(String::from_utf8_lossy(&fs::read(self.file(file))?).into_owned());
+        let output = read("output")?;
         match ending {
-            Ok(0) => Ok(output),
-            Ok(status) => Err(format!("{output}the script ended with {status}").into()),
+            Ok(Ending::Exit(0)) => Ok(output),
+            Ok(Ending::PowerCut) if !self.file("failed").exists() => Ok(output),
+            Ok(Ending::PowerCut) => Err(format!("{output}a chapter before the power cut failed").into()),
+            Ok(Ending::Exit(status)) => Err(format!("{output}the script ended with {status}").into()),
             Err(error) => {
-                let read = |file| String::from_utf8_lossy(&fs::read(folder.join(file)).unwrap_or_default()).into_owned();
+                let read = |file| read(file).unwrap_or_default();
                 Err(format!("{output}last said:\n{}the kernel's log:\n{}{error}", read("said"), read("kernel.log")).into())
             }
         }
     }
 
-    fn start(&self) -> Result<Machine, Box<dyn Error>> {
-        let folder = self.folder.path();
-        let sockets = TempDir::new()?; // a short path: a socket's name has room for 108 bytes
-        let socket = sockets.path().join("qmp");
-        let mut command = qemu();
-        command.args(["-M", "q35,usb=off,vmport=off", "-cpu", "max", "-m", "1024"]);
-        command.args(["-kernel", &format!("{LAB}/vmlinux"), "-initrd", &format!("{LAB}/initramfs")]);
-        command.args(["-append", "console=ttyS0 panic=-1 random.trust_cpu=on nokaslr mitigations=off tsc=reliable"]);
-        command.arg("-serial").arg(format!("file:{}", folder.join("kernel.log").display()));
-        command.args(["-serial", "stdio", "-qmp", &format!("unix:{},server=on,wait=off", socket.display())]);
-        for (tag, path, rights) in [("root", Path::new("/"), ",readonly=on"), ("share", folder, "")] {
-            let path = path.display();
-            command.args(["-fsdev", &format!("local,id={tag},path={path},security_model=none,multidevs=remap{rights}")]);
-            command.args(["-device", &format!("virtio-9p-pci,fsdev={tag},mount_tag={tag}")]);
-        }
-        command.args(["-device", "virtio-scsi-pci,id=scsi", "-device", "qemu-xhci,id=xhci,p2=8,p3=8"]);
-        for (number, drive) in self.drives.iter().enumerate() {
-            command.args(drive.arguments(number));
-        }
-        for (number, stick) in self.sticks.iter().enumerate() {
-            command.args(stick.arguments(number));
-        }
-        command.args(&self.arguments);
-        let process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|error| format!("{QEMU}: {error}"))?;
-        let process = Process(process);
-        let mut qmp = Qmp::connect(&socket)?;
-        for (number, drive) in self.drives.iter().enumerate() {
-            if drive.bus == Bus::Usb {
-                qmp.plug(&format!("cd{number}"))?;
-            }
-        }
-        for (number, stick) in self.sticks.iter().enumerate() {
-            let id = format!("stick{number}");
-            qmp.can_plug(&id, stick.devices(number));
-            if stick.plugged {
-                qmp.plug(&id)?;
-            }
-        }
-        Ok(Machine { process, qmp: Arc::new(Mutex::new(qmp)) })
-    }
-}
-
-/// A running machine.
-struct Machine {
-    process: Process,
-    qmp: Arc<Mutex<Qmp>>,
-}
-
-impl Machine {
-    /// Does what the guest asks for, until its script ends; returns the script's exit status.
-    fn serve(mut self, folder: &Path) -> Result<i32, Box<dyn Error>> {
-        let end = Instant::now() + LIMIT;
-        let mut answers = self.process.0.stdin.take().ok_or("no line to the guest")?;
-        let lines = BufReader::new(self.process.0.stdout.take().ok_or("no line from the guest")?).lines();
-        let (sender, requests) = mpsc::channel();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        loop {
-            let request = match requests.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(request) => request,
-                Err(RecvTimeoutError::Timeout) => return Err(format!("no end after {LIMIT:?}").into()),
-                Err(RecvTimeoutError::Disconnected) => return Err("the machine stopped".into()),
-            };
-            if let Some(status) = request.strip_prefix("exit ") {
-                return Ok(status.trim().parse()?);
-            }
-            let answer = self.act(request, folder).map_or_else(|error| error.to_string(), |()| "ok".to_owned());
-            writeln!(answers, "{answer}")?;
-        }
-    }
-
-    /// `VERB …` at once, or `after SECONDS VERB …` then, while the script goes on.
-    fn act(&self, request: String, folder: &Path) -> Result<(), Box<dyn Error>> {
-        let Some((seconds, later)) = request.strip_prefix("after ").and_then(|rest| rest.split_once(' ')) else {
-            return lock(&self.qmp).act(&request, folder);
+    /// Runs the script, however long it takes, and prints what it prints.
+    pub fn show(&self, script: &str) -> Result<Ending, Box<dyn Error>> {
+        let mut output = File::create_new(self.file("output"))?;
+        let mut show = || {
+            let mut news = Vec::new();
+            output.read_to_end(&mut news)?;
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(&news)?;
+            stdout.flush()
         };
-        let (pause, later) = (Duration::try_from_secs_f64(seconds.parse()?)?, later.to_owned());
-        let (qmp, folder) = (Arc::clone(&self.qmp), folder.to_owned());
-        thread::spawn(move || {
-            thread::sleep(pause);
-            if let Err(error) = lock(&qmp).act(&later, &folder) {
-                eprintln!("lab: {later}: {error}");
-            }
-        });
-        Ok(())
+        let ending = self.play(script, None, &mut show)?;
+        show()?;
+        Ok(ending)
     }
-}
 
-fn lock(qmp: &Mutex<Qmp>) -> std::sync::MutexGuard<'_, Qmp> {
-    qmp.lock().unwrap_or_else(PoisonError::into_inner)
-}
+    fn play(
+        &self,
+        script: &str,
+        limit: Option<Duration>,
+        meanwhile: impl FnMut() -> io::Result<()>,
+    ) -> Result<Ending, Box<dyn Error>> {
+        let folder = self.guardian.folder();
+        fs::write(folder.join("script"), self.script(script)?)?;
+        fs::write(folder.join("output"), "")?;
+        let machine = match self.kind {
+            Kind::Qemu => self.hardware.start(folder)?,
+            Kind::Uml if self.hardware.is_empty() => uml::start(folder)?,
+            Kind::Uml => return Err("a UML guest has no hardware: no drives, sticks or arguments of QEMU".into()),
+        };
+        self.guardian.watch(machine.group())?;
+        let ending = machine.serve(folder, limit, meanwhile);
+        self.guardian.watch(None)?;
+        ending
+    }
 
-/// QEMU, killed when it is no longer needed.
-pub struct Process(pub Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // An error here means that it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+    /// The script, behind the words that it uses.
+    fn script(&self, script: &str) -> Result<String, Box<dyn Error>> {
+        let built = Path::new(env!("CARGO_BIN_EXE_discrip")).parent().map(Path::to_owned);
+        let programs = std::env::var_os("PROGRAMS").map(PathBuf::from).or(built).unwrap_or_default();
+        let lab = std::env::current_exe()?;
+        let modules = match self.kind {
+            Kind::Qemu => format!("{LAB}/kernel"),
+            Kind::Uml => "/".to_owned(),
+        };
+        let drives = self.hardware.drives.len();
+        let sticks: String = (self.hardware.sticks.iter().enumerate())
+            .filter(|(_, stick)| stick.plugged)
+            .map(|(number, _)| format!(" {number}"))
+            .collect();
+        Ok(format!(
+            "MODULES={modules} PROGRAMS={} LAB_PROGRAM={}\n{}\nall_drives {drives}\nall_sticks{sticks}\n{script}\n[ $failures = 0 ]\n",
+            programs.display(),
+            lab.display(),
+            include_str!("words.sh")
+        ))
     }
 }

@@ -5,7 +5,8 @@ for program in discrip isoflash isoverify; do # also where the ordinary user can
 done
 failures=0
 
-# host eject|tray-open|tray-close|unplug|plug ID, host insert ID FILE, host after SECONDS ...: acts on the hardware; waits for the answer.
+# host eject|tray-open|tray-close|unplug|plug ID, host insert ID FILE, host kill (the power), host after SECONDS ...: acts on the hardware;
+# waits for the answer.
 host() {
     echo "$*" >&3
     read -r answer <&3
@@ -69,7 +70,7 @@ chapter() {
     echo "== $1"
     start=$(cut -d . -f 1 /proc/uptime)
     (set -eu; "$1")
-    if [ $? = 0 ]; then verdict=ok; else verdict=FAILED failures=$((failures + 1)); fi
+    if [ $? = 0 ]; then verdict=ok; else verdict=FAILED failures=$((failures + 1)); : >/share/failed; fi
     echo "== $1: $verdict, $(($(cut -d . -f 1 /proc/uptime) - start)) s"
 }
 
@@ -95,7 +96,7 @@ is_there() { node=$(stick "$1") size=0 && [ -b "$node" ] && read -r size <"/sys/
 all_sticks() { for number; do wait_for is_there "$number"; done; }
 
 # load MODULE [OPTION=VALUE]...: a kernel module that few stories need, and those it needs.
-load() { modprobe -d "$LAB/kernel" "$@" || { echo "no module $1"; exit 1; }; }
+load() { modprobe -d "$MODULES" "$@" || { echo "no module $1"; exit 1; }; }
 
 # hole FILE LBA COUNT: zeros, where a sector could not be read.
 hole() { dd if=/dev/zero of="$1" bs=2048 seek="$2" count="$3" conv=notrunc status=none; }

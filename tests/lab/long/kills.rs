@@ -5,14 +5,15 @@ use std::fs;
 use std::time::Duration;
 
 use super::judge::{self, Left};
-use super::rules::{Discs, SECTORS, clear, damage, mapfile};
+use super::rules::{Discs, SECTORS, clear, damage};
+use crate::disc;
 use crate::random::Random;
 
 /// The longest life of a run in ms: from the beginning one takes about as long, and resumed it takes less.
-const LONGEST_LIFE: u32 = 1200;
+const LONGEST_LIFE: u32 = 900;
 
 /// What a drive does all the while: each read takes time, and now and then it drops off the bus, and all that was read is saved.
-const RULES: &str = "read * skip=9 times=1 gone=40\nread * skip=24 times=1 gone=40\nread * delay=15\n";
+const RULES: &str = "read * skip=9 times=1 gone=40\nread * skip=24 times=1 gone=40\nread * delay=4\n";
 
 /// What the kills met.
 #[derive(Default)]
@@ -68,7 +69,7 @@ fn one_image(discs: &Discs, seed: u64, number: u64, wanted: u32, met: &mut Met) 
     let profile = *random.pick(&["cd-rom", "dvd-rom"]);
     let run_out = if profile == "cd-rom" && is_dead(SECTORS as usize - 1) { 2 } else { 0 };
     clear(folder)?;
-    for (name, text) in [("damage.map", mapfile(&dead)), ("rules", RULES.to_owned())] {
+    for (name, text) in [("damage.map", disc::damage(SECTORS.into(), &dead)), ("rules", RULES.to_owned())] {
         fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
     }
     let drive = format!("emulated:disc.iso,profile={profile},model=ideal,clock=real,damage=damage.map,faults=rules");

@@ -84,9 +84,9 @@ pub struct Round {
     /// Whether the disc is a CD, whose last two blocks may be no part of it.
     is_cd: bool,
     /// Sectors that die together.
-    ecc_block: u32,
+    ecc_block: u64,
     options: String,
-    damage: Vec<Range<u32>>,
+    damage: Vec<Range<u64>>,
     rules: Vec<String>,
     /// Sectors that the rules can make fail.
     struck: Vec<Range<u32>>,
@@ -167,9 +167,9 @@ impl Round {
     }
 
     /// Damage and rules, for the drive to read.
-    fn prepare(&self, folder: &Path, damage: &[Range<u32>], rules: &[String]) -> Result<(), String> {
+    fn prepare(&self, folder: &Path, damage: &[Range<u64>], rules: &[String]) -> Result<(), String> {
         let write = |name: &str, text: String| fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"));
-        write("damage.map", mapfile(damage))?;
+        write("damage.map", disc::damage(SECTORS.into(), damage))?;
         write("rules", rules.iter().map(|rule| format!("{rule}\n")).collect())
     }
 
@@ -273,7 +273,7 @@ pub fn clear(folder: &Path) -> Result<(), String> {
 }
 
 /// Damage of all shapes: single sectors, scratches, and the end of the disc.
-pub fn damage(random: &mut Random) -> Vec<Range<u32>> {
+pub fn damage(random: &mut Random) -> Vec<Range<u64>> {
     let mut dead = vec![false; SECTORS as usize];
     for _ in 0..1 + random.below(8) {
         let longest = *random.pick(&[1, 3, 40, 500]);
@@ -283,33 +283,14 @@ pub fn damage(random: &mut Random) -> Vec<Range<u32>> {
     if random.percent(25) {
         dead[(SECTORS - 1 - random.below(75)) as usize..].fill(true);
     }
-    let mut ranges: Vec<Range<u32>> = Vec::new();
-    for lba in (0..SECTORS).filter(|lba| dead[*lba as usize]) {
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for (lba, _) in (0..).zip(dead).filter(|(_, dead)| *dead) {
         match ranges.last_mut() {
             Some(range) if range.end == lba => range.end += 1,
             _ => ranges.push(lba..lba + 1),
         }
     }
     ranges
-}
-
-/// A ddrescue mapfile of a disc with this damage.
-pub fn mapfile(damage: &[Range<u32>]) -> String {
-    let mut text = String::from("0x00000000     +               1\n");
-    let mut add = |sectors: Range<u32>, state| {
-        if !sectors.is_empty() {
-            let bytes = |sectors: u32| u64::from(sectors) * SECTOR as u64;
-            text += &format!("0x{:08X}  0x{:08X}  {state}\n", bytes(sectors.start), bytes(sectors.end - sectors.start));
-        }
-    };
-    let mut at = 0;
-    for dead in damage {
-        add(at..dead.start, '+');
-        add(dead.clone(), '-');
-        at = dead.end;
-    }
-    add(at..SECTORS, '+');
-    text
 }
 
 /// Some sectors: first and count.

@@ -2,6 +2,7 @@
 //! shell functions in the guest (guest/words.sh has the words they use), judged by other people's tools: cmp, ddrescuelog, dd, cp.
 
 mod drives;
+mod guests;
 mod sticks;
 
 use std::error::Error;
@@ -15,5 +16,5 @@ pub type Story = fn() -> Ending;
 
 /// Every story by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Story)> {
-    [drives::ALL, sticks::ALL, long::SAMPLES].into_iter().flatten().copied()
+    [drives::ALL, guests::ALL, sticks::ALL, long::SAMPLES].into_iter().flatten().copied()
 }

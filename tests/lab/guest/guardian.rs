@@ -1,0 +1,74 @@
+//! Who clears away when the runner is gone.
+
+use std::error::Error;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+/// A shell that waits for the runner's end, whatever ends it, and leaves nothing behind: no process of a machine, no folder, and
+/// the terminal as it was.
+pub struct Guardian {
+    process: Child,
+    line: Mutex<Option<ChildStdin>>,
+    folder: PathBuf,
+}
+
+impl Guardian {
+    /// Guards a new folder.
+    pub fn new() -> Result<Self, Box<dyn Error>> {
+        Self::of("")
+    }
+
+    /// Guards a new folder, and the settings of the terminal.
+    pub fn with_terminal() -> Result<Self, Box<dyn Error>> {
+        let settings = stty("-g")?;
+        Self::of(&settings)
+    }
+
+    fn of(settings: &str) -> Result<Self, Box<dyn Error>> {
+        let folder = TempDir::with_prefix_in("lab-", env!("CARGO_TARGET_TMPDIR"))?;
+        let mut process = Command::new("sh")
+            .args(["-c", include_str!("guardian.sh"), "guardian"])
+            .arg(folder.path())
+            .arg(settings)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .process_group(0) // a key that ends the runner is not for the guardian
+            .spawn()?;
+        let line = process.stdin.take();
+        Ok(Self { process, line: Mutex::new(line), folder: folder.keep() })
+    }
+
+    /// The folder, which goes with the guardian.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The machine's process group, or that it is gone.
+    pub fn watch(&self, group: Option<u32>) -> std::io::Result<()> {
+        let group = group.map(|group| group.to_string()).unwrap_or_default();
+        match &mut *self.line.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(line) => writeln!(line, "{group}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Guardian {
+    fn drop(&mut self) {
+        drop(self.line.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // An error would mean that somebody else has killed it: then there is nobody left to clear away.
+        let _ = self.process.wait();
+    }
+}
+
+/// What stty says of the terminal.
+pub fn stty(what: &str) -> Result<String, Box<dyn Error>> {
+    let terminal = std::fs::File::open("/dev/tty").map_err(|error| format!("this needs a terminal: {error}"))?;
+    let answer = Command::new("stty").arg(what).stdin(terminal).stderr(Stdio::inherit()).output()?;
+    Ok(String::from_utf8(answer.stdout)?.trim().to_owned())
+}
