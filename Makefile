@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 UDEVDIR ?= /usr/lib/udev/rules.d
 
-.PHONY: all test lint lab-setup trees install
+.PHONY: all test lint lab-setup lab trees install
 
 all:
 	cargo build --release
@@ -19,6 +19,11 @@ lint:
 # What the virtual machines of tests/lab boot from, in target/lab. Installs packages (apt, root), so it is never done unasked.
 lab-setup:
 	tests/lab/setup.sh
+
+# A shell in a virtual machine with a damaged disc in a drive and a bad stick, and what to try there; with SCRIPT=file it runs that
+# instead (UML=1: in the faster machine, without the stick), and ends as the script does.
+lab:
+	@cargo test --quiet --test lab -- $(if $(SCRIPT),--run $(SCRIPT) $(if $(UML),--uml),--shell)
 
 # Sets up disks in virtual machines and writes what /sys says of them to tests/trees; the tests take it from there.
 trees:

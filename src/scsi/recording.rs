@@ -1,23 +1,26 @@
 //! Each command and its ending as a JSON line: a bug report that is a test (docs/formats.md, `--record`).
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Cdb, Clock, Completion, Data, OpenError, Opened, Port, Transport, TransportError};
 
-/// One line. Bytes in hex; times in milliseconds of the drive's clock.
+/// One line. Bytes in hex; times in milliseconds, of the drive's clock unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// The command block.
     pub cdb: String,
     /// When it was sent.
     pub at: u64,
+    /// When it was sent, by the wall's clock, counted from the moment at which the session's record was begun. Old records lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub real: Option<u64>,
     /// How long it took.
     #[serde(default)]
     pub took: u64,
@@ -55,10 +58,24 @@ pub struct RecordingPort {
     port: Box<dyn Port>,
     path: PathBuf,
     /// Opened with the drive.
-    log: Option<Log>,
+    log: Option<Arc<Log>>,
 }
 
-type Log = Arc<Mutex<BufWriter<File>>>;
+/// The file, and when this session began to write to it.
+struct Log {
+    file: Mutex<File>,
+    begun: Instant,
+}
+
+impl Log {
+    /// Each line goes out by one call, so that a process that is killed leaves whole lines. One that can't be written must not end
+    /// the rescue of a disc.
+    fn write(&self, line: &Line) {
+        let Ok(mut text) = serde_json::to_vec(line) else { return };
+        text.push(b'\n');
+        let _ = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text);
+    }
+}
 
 impl RecordingPort {
     /// Records what goes through `port`, behind what an earlier session recorded in the file at `path`; it is made when the drive is
@@ -80,12 +97,12 @@ impl RecordingPort {
         Ok(Self { port, path: path.into(), log: None })
     }
 
-    fn log(&mut self) -> io::Result<Log> {
+    fn log(&mut self) -> io::Result<Arc<Log>> {
         if let Some(log) = &self.log {
             return Ok(Arc::clone(log));
         }
         let file = File::options().append(true).create(true).open(&self.path)?;
-        let log = Arc::new(Mutex::new(BufWriter::new(file)));
+        let log = Arc::new(Log { file: Mutex::new(file), begun: Instant::now() });
         self.log = Some(Arc::clone(&log));
         Ok(log)
     }
@@ -120,21 +137,18 @@ impl Port for RecordingPort {
 struct Recording {
     transport: Box<dyn Transport>,
     clock: Arc<dyn Clock>,
-    log: Log,
+    log: Arc<Log>,
 }
 
 impl Transport for Recording {
     fn execute(&mut self, cdb: &Cdb, mut data: Data<'_>, limit: Duration) -> Result<Completion, TransportError> {
-        let at = self.clock.now().as_millis() as u64;
+        let (at, real) = (self.clock.now().as_millis() as u64, self.log.begun.elapsed().as_millis() as u64);
         let borrowed = match &mut data {
             Data::None => Data::None,
             Data::In(buffer) => Data::In(buffer),
         };
         let result = self.transport.execute(cdb, borrowed, limit);
-        let line = Line::of(cdb, at, &data, &result);
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        // A record that can't be written must not end the rescue of a disc.
-        let _ = serde_json::to_writer(&mut *log, &line).map_err(io::Error::from).and_then(|()| log.write_all(b"\n"));
+        self.log.write(&Line::of(cdb, (at, real), &data, &result));
         result
     }
 
@@ -144,10 +158,12 @@ impl Transport for Recording {
 }
 
 impl Line {
-    fn of(cdb: &Cdb, at: u64, data: &Data<'_>, result: &Result<Completion, TransportError>) -> Self {
+    /// `times` are the drive's and the wall's, in milliseconds.
+    fn of(cdb: &Cdb, times: (u64, u64), data: &Data<'_>, result: &Result<Completion, TransportError>) -> Self {
         let mut line = Self {
             cdb: hex::encode(cdb.bytes()),
-            at,
+            at: times.0,
+            real: Some(times.1),
             took: 0,
             status: 0,
             host: 0,

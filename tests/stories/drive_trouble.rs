@@ -137,6 +137,18 @@ fn data_that_falls_short_is_not_taken_for_data() {
 }
 
 #[test]
+fn a_disc_that_is_exchanged_while_it_is_looked_at_is_looked_at_again() {
+    let (folder, _) = trouble(30, "");
+    let other = disc(31, SECTORS - 500);
+    folder.write("other.iso", &other);
+    // The first read is of the sectors where volumes name themselves; by then the length is known.
+    folder.write("rules", "read * times=1 disc=other.iso sense=6/28/00\n");
+    folder.ends(0, &[DRIVE, "out.iso"]);
+    folder.must_hold("out.iso", &other, &[]);
+    folder.map_must_say("out.iso.map", &[], SECTORS - 500);
+}
+
+#[test]
 fn another_disc_in_mid_run_never_mixes_with_the_first() {
     let (folder, image) = trouble(10, "read * skip=10 times=1 disc=other.iso sense=6/28/00\n");
     // A twin: everything that names a disc is equal, the rest is not.

@@ -51,7 +51,7 @@ fn a_record_replays_into_the_same_image() {
     );
     folder.ends(3, &["emulated:disc.iso,damage=damage,faults=rules", "out.iso", "--retries", "1", "--record", "commands"]);
     let commands = folder.recorded("commands");
-    for key in ["cdb", "at", "took", "status", "host", "driver", "residual"] {
+    for key in ["cdb", "at", "real", "took", "status", "host", "driver", "residual"] {
         assert!(commands.iter().all(|line| !line[key].is_null() || !line["error"].is_null()), "{key} is missing");
     }
     assert!(commands.iter().any(|line| !line["error"].is_null()), "the drive was gone for a while");

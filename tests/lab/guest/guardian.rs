@@ -9,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
+use super::terminal;
+
 /// A shell that waits for the runner's end, whatever ends it, and leaves nothing behind: no process of a machine, no folder, and
 /// the terminal as it was.
 pub struct Guardian {
@@ -25,8 +27,7 @@ impl Guardian {
 
     /// Guards a new folder, and the settings of the terminal.
     pub fn with_terminal() -> Result<Self, Box<dyn Error>> {
-        let settings = stty("-g")?;
-        Self::of(&settings)
+        Self::of(&terminal::settings()?)
     }
 
     fn of(settings: &str) -> Result<Self, Box<dyn Error>> {
@@ -64,11 +65,4 @@ impl Drop for Guardian {
         // An error would mean that somebody else has killed it: then there is nobody left to clear away.
         let _ = self.process.wait();
     }
-}
-
-/// What stty says of the terminal.
-pub fn stty(what: &str) -> Result<String, Box<dyn Error>> {
-    let terminal = std::fs::File::open("/dev/tty").map_err(|error| format!("this needs a terminal: {error}"))?;
-    let answer = Command::new("stty").arg(what).stdin(terminal).stderr(Stdio::inherit()).output()?;
-    Ok(String::from_utf8(answer.stdout)?.trim().to_owned())
 }

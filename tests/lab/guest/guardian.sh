@@ -5,5 +5,5 @@ trap '' HUP INT QUIT TERM TTOU
 group=
 while read -r said; do group=$said; done
 [ -z "$group" ] || kill -s KILL -- "-$group"
-[ -z "$2" ] || stty "$2" </dev/tty
+[ -z "$2" ] || stty "$2" </dev/tty 2>/dev/null # it complains of the speed, which a terminal without a line has not
 rm -rf "$1"

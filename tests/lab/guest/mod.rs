@@ -6,6 +6,7 @@
 pub mod boot;
 pub mod drive;
 pub mod stick;
+pub mod terminal;
 
 mod backing;
 mod guardian;
@@ -15,8 +16,8 @@ mod qmp;
 mod uml;
 
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,6 +80,12 @@ impl Guest {
         Ok(Self { guardian: Guardian::new()?, kind, hardware: Hardware::default() })
     }
 
+    /// A machine by QEMU whose /dev/hvc0 is the terminal of the person who started this.
+    pub fn at_terminal() -> Result<Self, Box<dyn Error>> {
+        let hardware = Hardware { terminal: Some(terminal::NODE.into()), ..Hardware::default() };
+        Ok(Self { guardian: Guardian::with_terminal()?, kind: Kind::Qemu, hardware })
+    }
+
     /// One of the bootable images from Debian's packages.
     pub fn bootable(name: &str) -> PathBuf {
         Path::new(LAB).join("images").join(name)
@@ -139,22 +146,8 @@ impl Guest {
         }
     }
 
-    /// Runs the script, however long it takes, and prints what it prints.
-    pub fn show(&self, script: &str) -> Result<Ending, Box<dyn Error>> {
-        let mut output = File::create_new(self.file("output"))?;
-        let mut show = || {
-            let mut news = Vec::new();
-            output.read_to_end(&mut news)?;
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(&news)?;
-            stdout.flush()
-        };
-        let ending = self.play(script, None, &mut show)?;
-        show()?;
-        Ok(ending)
-    }
-
-    fn play(
+    /// Runs the script, whose output is `/share/output`; every now and then `meanwhile` has its turn.
+    pub fn play(
         &self,
         script: &str,
         limit: Option<Duration>,

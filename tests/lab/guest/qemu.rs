@@ -65,7 +65,7 @@ impl Hardware {
             command.args(stick.arguments(number));
         }
         if let Some(terminal) = &self.terminal {
-            command.arg("-chardev").arg(format!("serial,id=terminal,path={}", terminal.display()));
+            command.arg("-chardev").arg(format!("serial,id=terminal,mux=on,path={}", terminal.display()));
             command.args(["-device", "virtio-serial-pci", "-device", "virtconsole,chardev=terminal"]);
         }
         command.args(&self.arguments);

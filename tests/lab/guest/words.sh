@@ -103,3 +103,41 @@ hole() { dd if=/dev/zero of="$1" bs=2048 seek="$2" count="$3" conv=notrunc statu
 
 # lost MAP: the sectors that ddrescue's own tool reads as bad in the map, on one line.
 lost() { ddrescuelog -b 2048 -l - "$1" | tr '\n' ' '; }
+
+# plug_drive NAME OPERAND: an emulated drive behind the kernel's own drivers; each command that it gets is in /share/NAME.record.
+plug_drive() {
+    mkdir -p /etc/target # where the kernel keeps what it knows of targets, if it is there when the module is loaded
+    for module in configfs target_core_user tcm_loop sr_mod sg; do load $module; done
+    mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config || exit 1
+    : >>"/scratch/$1.rules"
+    case $2 in
+    *,faults=*) set -- "$1" "$2" ;;
+    *) set -- "$1" "$2,faults=/scratch/$1.rules" ;;
+    esac
+    "$LAB_PROGRAM" --serve-drive "$2" --record "/share/$1.record" >"/scratch/$1.ready" 2>"/scratch/$1.log" </dev/null 3>&- &
+    echo $! >"/scratch/$1.pid"
+    wait_for drive_settled "$1"
+    generic "$1" >/dev/null || { cat "/scratch/$1.log"; exit 1; }
+}
+drive_settled() { grep -q '^ready ' "/scratch/$1.ready" || ! drive_runs "$1"; }
+drive_runs() { [ -e "/proc/$(cat "/scratch/$1.pid")/exe" ]; } # not so of a process that has ended, and was not waited for
+
+# node NAME, generic NAME: /dev/srN and /dev/sgN of an emulated drive, as it was last plugged in.
+node() { sed -n 's/^ready \([^ ]*\) .*/\1/p' "/scratch/$1.ready" | tail -n 1 | grep .; }
+generic() { sed -n 's/^ready [^ ]* //p' "/scratch/$1.ready" | tail -n 1 | grep .; }
+
+# unplug_drive NAME: its plug comes out.
+unplug_drive() {
+    kill "$(cat "/scratch/$1.pid")"
+    wait_for drive_is_gone "$1"
+}
+drive_is_gone() { ! drive_runs "$1" && [ ! -e "$(node "$1")" ]; }
+
+# fault NAME RULE...: from now on the drive has this fault as well (docs/formats.md, "Fault rules").
+fault() {
+    (cat "/scratch/$1.rules" && shift && echo "$*") >"/scratch/$1.rules.new" || exit 1
+    mv "/scratch/$1.rules.new" "/scratch/$1.rules"
+}
+
+# change_disc NAME [FILE]: another disc lies in the drive; without FILE none.
+change_disc() { fault "$1" 'any *' times=1 "disc=${2-}" sense=6/28/00; }

@@ -3,6 +3,7 @@
 
 mod drives;
 mod guests;
+mod served;
 mod sticks;
 
 use std::error::Error;
@@ -16,5 +17,5 @@ pub type Story = fn() -> Ending;
 
 /// Every story by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Story)> {
-    [drives::ALL, guests::ALL, sticks::ALL, long::SAMPLES].into_iter().flatten().copied()
+    [drives::ALL, guests::ALL, served::ALL, sticks::ALL, long::SAMPLES].into_iter().flatten().copied()
 }

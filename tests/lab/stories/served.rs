@@ -1,0 +1,52 @@
+//! Stories of the emulated drive behind the kernel's own drivers, sr and sg.
+
+use super::{Ending, Story};
+use crate::guest::Guest;
+
+/// Every story by its name.
+pub const ALL: &[(&str, Story)] = &[("served_damaged", damaged)];
+
+/// A damaged disc: what is read is right, and what is not is known to the sector; also when it was another disc for a while.
+fn damaged() -> Ending {
+    let guest = Guest::uml()?;
+    guest.disc("disc.iso", 41, 5000)?;
+    guest.disc("other.iso", 42, 4000)?;
+    guest.damage("damage.map", 5000, &[1000..1002, 2000..2016, 4990..4991])?;
+    guest.run(
+        r#"
+plug_drive hurt emulated:/share/disc.iso,damage=/share/damage.map
+cp /share/disc.iso want.iso
+hole want.iso 1000 2; hole want.iso 2000 16; hole want.iso 4990 1
+
+copied() {
+    ends 3 discrip "$(node hurt)" out.iso
+    ends 0 test "$(lost out.iso.map)" = "$(lost /share/damage.map)"
+    ends 0 cmp out.iso want.iso
+}
+generic_node() {
+    ends 3 discrip "$(generic hurt)" generic.iso
+    ends 0 cmp generic.iso want.iso
+}
+another_fault() {
+    fault hurt 'read 100+8' sense=3/11/05
+    ends 3 discrip "$(node hurt)" worse.iso
+    ends 0 test "$(lost worse.iso.map | wc -w)" = 27
+}
+changed() {
+    change_disc hurt /share/other.iso
+    ends 0 discrip "$(node hurt)" other.iso
+    ends 0 cmp other.iso /share/other.iso
+    change_disc hurt
+    ends 2 discrip "$(node hurt)" none.iso
+}
+unplugged() {
+    unplug_drive hurt
+    ends 0 test -s /share/hurt.record
+    plug_drive healthy emulated:/share/disc.iso
+    ends 0 discrip "$(node healthy)" healthy.iso
+    ends 0 cmp healthy.iso /share/disc.iso
+}
+chapter copied; chapter generic_node; chapter another_fault; chapter changed; chapter unplugged
+"#,
+    )
+}
