@@ -3,7 +3,7 @@
 //! It is read and written directly, with the kernel's rules for that (`direct`), and is a [`Medium`] like any other: whoever writes it
 //! can't tell it from a real one. An access goes through the `faults` first, which make it fail or stop short, then into the `cells`:
 //! as much of FILE as is real, behind a volatile `cache`. What the stick does is a function of operand, FILE, seed and what was written
-//! since it was opened.
+//! since it was opened; how long it takes for it is a matter of its `pace`.
 
 mod backing;
 mod cache;
@@ -12,6 +12,7 @@ mod direct;
 mod error;
 mod faults;
 mod operand;
+mod pace;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use self::error::StickError;
 use self::faults::{Access, Faults, Reach};
 pub(super) use self::operand::OPTIONS;
 use self::operand::Operand;
+use self::pace::Pace;
 use crate::medium::{Geometry, Medium, Writable};
 use crate::sys::DeviceNumber;
 use crate::sys::topology::{Block, Kind};
@@ -42,6 +44,8 @@ pub struct Stick {
     /// Its write protection is on: each write fails with EROFS.
     read_only: bool,
     faults: Faults,
+    pace: Pace,
+    /// Held until the time of a request is over, as well: a stick serves one at a time.
     state: Mutex<State>,
 }
 
@@ -77,6 +81,7 @@ impl Stick {
             geometry: Geometry { bytes, sector: operand.sector },
             read_only: operand.read_only,
             faults: operand.faults,
+            pace: operand.pace,
             state: Mutex::new(State { cells, written: 0, writes: 0, gone, violations: Vec::new() }),
         })
     }
@@ -150,6 +155,7 @@ impl Medium for Stick {
         if there == 0 {
             return Ok(0);
         }
+        let _busy = self.pace.busy(Access::Reading, &(offset..offset + there));
         let good = self.faults.before_failure(Access::Reading, offset..offset + there);
         if good == 0 {
             return Err(Errno::EIO.into());
@@ -175,6 +181,7 @@ impl Writable for Stick {
         if there == 0 {
             return Err(Errno::ENOSPC.into());
         }
+        let _busy = self.pace.busy(Access::Writing, &(offset..offset + there));
         state.writes += 1;
         let share = self.faults.share(state.writes, there);
         let mut taken = self.faults.before_failure(Access::Writing, offset..offset + share);

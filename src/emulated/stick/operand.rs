@@ -1,20 +1,25 @@
 //! The stick's operand `emulated:FILE[,option=value…]`: its grammar (docs/formats.md), and what of it contradicts itself.
 
+use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::error::StickError;
 use super::faults::{Access, Failing, Faults};
+use super::pace::{Pace, SlowZone};
 use crate::emulated::grammar::{GrammarError, Word, Words};
 use crate::medium::parse_size;
 
 /// The options of a stick, and what each is to be given, if anything.
-pub(in crate::emulated) const OPTIONS: [(&str, Option<&str>); 13] = [
+pub(in crate::emulated) const OPTIONS: [(&str, Option<&str>); 15] = [
     ("size", Some(SIZE)),
     ("real", Some(SIZE)),
     ("wrap", None),
     ("drop", None),
     ("flip", Some("OFFSET, like 5000 or 3M")),
     ("eio", Some("OFFSET+LENGTH@r, or @w")),
+    ("slow", Some("OFFSET+LENGTH@MILLISECONDS")),
+    ("speed", Some("N@r, or N@w, like 10M@w, bytes a second")),
     ("short-writes", None),
     ("gone-after", Some(SIZE)),
     ("cache", Some(SIZE)),
@@ -61,12 +66,13 @@ pub(super) struct Operand {
     pub(super) flush: Flush,
     pub(super) read_only: bool,
     pub(super) faults: Faults,
+    pub(super) pace: Pace,
 }
 
 impl Operand {
     /// Parses all that follows `emulated:`. Touches no file.
     pub(super) fn parse(text: &str) -> Result<Self, StickError> {
-        let words = Words::parse(text, &["flip", "eio"])?;
+        let words = Words::parse(text, &["flip", "eio", "slow", "speed"])?;
         if words.file == "demo" {
             return Err(StickError::Demo);
         }
@@ -82,6 +88,7 @@ impl Operand {
             flush: Flush::Honest,
             read_only: false,
             faults: Faults::none(sector),
+            pace: Pace::default(),
         };
         for word in &words.options {
             operand.set(word)?;
@@ -129,11 +136,24 @@ impl Operand {
                 self.faults.flips.insert(offset);
             }
             "eio" => self.faults.failing.push(word.understood(expected, failing(value, self.sector))?),
+            "slow" => self.pace.zones.push(word.understood(expected, slow_zone(value, self.sector))?),
+            "speed" => self.set_speed(word.understood(expected, speed(value, self.sector))?)?,
             "seed" => self.faults.seed = word.understood(expected, value.parse().ok())?,
             // Was looked at before all others.
             _ => {}
         }
         Ok(())
+    }
+
+    fn set_speed(&mut self, (speed, access): (u64, Access)) -> Result<(), GrammarError> {
+        let (place, option) = match access {
+            Access::Reading => (&mut self.pace.reading, "speed=N@r"),
+            Access::Writing => (&mut self.pace.writing, "speed=N@w"),
+        };
+        match place.replace(speed) {
+            Some(_) => Err(GrammarError::Twice { option: option.into() }),
+            None => Ok(()),
+        }
     }
 
     fn check_capacity(&self) -> Result<(), StickError> {
@@ -172,6 +192,10 @@ impl Operand {
             let (from, to) = (failing.bytes.start, failing.bytes.end);
             return Err(impossible(format!("eio: {from} to {to} goes past the end of a stick of {bytes} bytes")));
         }
+        if let Some(zone) = self.pace.zones.iter().find(|zone| zone.bytes.end > bytes) {
+            let (from, to) = (zone.bytes.start, zone.bytes.end);
+            return Err(impossible(format!("slow: {from} to {to} goes past the end of a stick of {bytes} bytes")));
+        }
         Ok(())
     }
 
@@ -193,16 +217,37 @@ fn sector(word: &Word) -> Result<u32, GrammarError> {
 
 /// `OFFSET+LENGTH@r`, or `@w`.
 fn failing(value: &str, sector: u32) -> Option<Failing> {
-    let (bytes, access) = value.rsplit_once('@')?;
-    let (offset, length) = bytes.split_once('+')?;
+    let (bytes, letter) = value.rsplit_once('@')?;
+    Some(Failing { bytes: range(bytes, sector)?, access: access(letter)? })
+}
+
+/// `OFFSET+LENGTH@MILLISECONDS`.
+fn slow_zone(value: &str, sector: u32) -> Option<SlowZone> {
+    let (bytes, longer) = value.rsplit_once('@')?;
+    Some(SlowZone { bytes: range(bytes, sector)?, longer: Duration::from_millis(longer.parse::<u32>().ok()?.into()) })
+}
+
+/// `N@r`, or `@w`; no stick has the speed 0.
+fn speed(value: &str, sector: u32) -> Option<(u64, Access)> {
+    let (speed, letter) = value.rsplit_once('@')?;
+    let speed = parse_size(speed, sector).ok().filter(|speed| *speed > 0)?;
+    Some((speed, access(letter)?))
+}
+
+/// `OFFSET+LENGTH`, never empty.
+fn range(value: &str, sector: u32) -> Option<Range<u64>> {
+    let (offset, length) = value.split_once('+')?;
     let offset = parse_size(offset, sector).ok()?;
     let length = parse_size(length, sector).ok().filter(|length| *length > 0)?;
-    let access = match access {
-        "r" => Access::Reading,
-        "w" => Access::Writing,
-        _ => return None,
-    };
-    Some(Failing { bytes: offset..offset.checked_add(length)?, access })
+    Some(offset..offset.checked_add(length)?)
+}
+
+fn access(letter: &str) -> Option<Access> {
+    match letter {
+        "r" => Some(Access::Reading),
+        "w" => Some(Access::Writing),
+        _ => None,
+    }
 }
 
 fn impossible(why: impl Into<String>) -> StickError {
@@ -221,7 +266,7 @@ mod tests {
     #[test]
     fn every_option_is_understood() {
         let operand = Operand::parse(
-            r"a\,b,size=64M,real=1000s,wrap,flip=3,flip=4K,flip=3,eio=1s+2s@r,eio=0+1@w,short-writes,gone-after=5MB,cache=1Mi,nofua,readonly,sector=4096,seed=9",
+            r"a\,b,size=64M,real=1000s,wrap,flip=3,flip=4K,flip=3,eio=1s+2s@r,eio=0+1@w,slow=1s+2s@30,slow=0+1@0,speed=10M@w,speed=3s@r,short-writes,gone-after=5MB,cache=1Mi,nofua,readonly,sector=4096,seed=9",
         )
         .unwrap();
         assert_eq!(operand.file, PathBuf::from("a,b"));
@@ -238,6 +283,9 @@ mod tests {
         let expected =
             [Failing { bytes: 4096..12_288, access: Access::Reading }, Failing { bytes: 0..1, access: Access::Writing }];
         assert_eq!(failing, expected);
+        let Pace { zones, reading, writing } = operand.pace;
+        let zone = |bytes, longer| SlowZone { bytes, longer: Duration::from_millis(longer) };
+        assert_eq!((zones, reading, writing), (vec![zone(4096..12_288, 30), zone(0..1, 0)], Some(12_288), Some(10 << 20)));
         let plain = Operand::parse("a,real=512,drop").unwrap();
         assert_eq!((plain.sector, plain.beyond(), plain.flush, plain.read_only), (512, Beyond::Drop, Flush::Honest, false));
     }
@@ -249,7 +297,7 @@ mod tests {
         assert!(told("a,colour=red").contains("\"colour\""));
         assert!(told("a,write-rate=5").contains("\"write-rate\""));
         assert!(told("a,seed=1,seed=1").contains("twice"));
-        for option in ["size", "real", "flip", "eio", "gone-after", "cache", "sector", "seed"] {
+        for option in ["size", "real", "flip", "eio", "slow", "speed", "gone-after", "cache", "sector", "seed"] {
             assert!(told(&format!("a,{option}")).contains("needs a value"), "{option}");
             for value in ["", "x", "-1", "1+", "99999999999999999999"] {
                 assert!(told(&format!("a,{option}={value}")).contains("makes no sense"), "{option}={value}");
@@ -261,6 +309,13 @@ mod tests {
         for value in ["5+0@r", "5+5", "5@r", "+5@r", "5+5@rw", "5+5@", "18446744073709551615+1@r"] {
             assert!(told(&format!("a,eio={value}")).contains("makes no sense"), "{value}");
         }
+        for value in ["5+0@1", "5+5", "5@1", "5+5@r", "5+5@", "5+5@-1", "5+5@1s", "5+5@4294967296", "18446744073709551615+1@1"] {
+            assert!(told(&format!("a,slow={value}")).contains("makes no sense"), "{value}");
+        }
+        for value in ["5", "0@r", "5@", "5@rw", "@w", "1.5M@w"] {
+            assert!(told(&format!("a,speed={value}")).contains("makes no sense"), "{value}");
+        }
+        assert!(told("a,speed=1M@w,speed=2M@r,speed=1M@w").contains("speed=N@w is given twice"));
         assert!(told("a,sector=1024").contains("512 or 4096"));
     }
 
@@ -282,6 +337,7 @@ mod tests {
         assert!(told("real=1536,wrap").contains("claims"));
         assert!(told("flip=0,flip=1024").contains("flip=1024"));
         assert!(told("eio=1023+2@w").contains("past the end"));
+        assert!(told("slow=1023+2@5").contains("slow: 1023 to 1025 goes past the end"));
         assert_eq!(check("real=1024,drop,flip=1023,eio=1023+1@r", 1024), Ok(()));
         assert!(check("seed=1", 0).unwrap_err().to_string().contains("no whole sector"));
     }
@@ -289,7 +345,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_parsed_or_refused_but_never_panics(
-            text in "(demo|a|\\\\|,|=|@r|@w|\\+|0|1|512|18446744073709551615|K|s|,size=|,real=|,wrap|,drop|,flip=|,eio=|,cache=|,sector=|é|-){0,12}",
+            text in "(demo|a|\\\\|,|=|@r|@w|\\+|0|1|512|18446744073709551615|K|s|,size=|,real=|,wrap|,drop|,flip=|,eio=|,slow=|,speed=|,cache=|,sector=|é|-){0,12}",
             wild in any::<String>(),
         ) {
             for text in [text, wild] {

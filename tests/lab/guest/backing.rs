@@ -22,9 +22,9 @@ impl Access {
     }
 }
 
-/// A raw file, and what goes wrong with it.
+/// A raw file, or a server's disk, and what goes wrong with it.
 pub struct Backing {
-    file: String,
+    source: Value,
     read_only: bool,
     faults: Vec<Value>,
     limit: Option<(Access, u64)>,
@@ -33,7 +33,16 @@ pub struct Backing {
 impl Backing {
     /// A file without faults.
     pub fn new(file: &Path, read_only: bool) -> Self {
-        Self { file: file.display().to_string(), read_only, faults: Vec::new(), limit: None }
+        Self::of(json!({"driver": "file", "filename": file.display().to_string()}), read_only)
+    }
+
+    /// The disk that is served by NBD at this socket.
+    pub fn served(socket: &Path) -> Self {
+        Self::of(json!({"driver": "nbd", "server": {"type": "unix", "path": socket.display().to_string()}}), false)
+    }
+
+    fn of(source: Value, read_only: bool) -> Self {
+        Self { source, read_only, faults: Vec::new(), limit: None }
     }
 
     /// No longer to be written to.
@@ -58,7 +67,7 @@ impl Backing {
     /// QEMU's arguments for the block node of this name.
     pub fn arguments(&self, name: &str) -> Vec<String> {
         let mut arguments = Vec::new();
-        let mut node = json!({"driver": "file", "filename": self.file});
+        let mut node = self.source.clone();
         if !self.faults.is_empty() {
             node = json!({"driver": "blkdebug", "image": node, "align": 512, "inject-error": self.faults});
         }

@@ -61,7 +61,9 @@ impl Hardware {
         for (number, drive) in self.drives.iter().enumerate() {
             command.args(drive.arguments(number));
         }
+        let mut exports = Vec::new();
         for (number, stick) in self.sticks.iter().enumerate() {
+            exports.push(stick.export(number, folder)?);
             command.args(stick.arguments(number));
         }
         if let Some(terminal) = &self.terminal {
@@ -77,9 +79,10 @@ impl Hardware {
                 qmp.plug(&format!("cd{number}"))?;
             }
         }
-        for (number, stick) in self.sticks.iter().enumerate() {
+        for ((number, stick), export) in self.sticks.iter().enumerate().zip(exports) {
             let id = format!("stick{number}");
-            qmp.can_plug(&id, stick.devices(number));
+            export.as_ref().map_or(Ok(()), |export| stick.watch(number, export))?;
+            qmp.can_plug(&id, stick.devices(number), export);
             if stick.plugged {
                 qmp.plug(&id)?;
             }

@@ -10,12 +10,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::server::export::Export;
+
 /// A connection to a running QEMU.
 pub struct Qmp {
     commands: UnixStream,
     answers: BufReader<UnixStream>,
     /// What is added when something that was not built in is plugged in, by its id.
-    pluggable: HashMap<String, Vec<Value>>,
+    pluggable: HashMap<String, Pluggable>,
+}
+
+/// Something USB, in the socket or not.
+struct Pluggable {
+    devices: Vec<Value>,
+    /// What serves it.
+    export: Option<Export>,
 }
 
 impl Qmp {
@@ -47,7 +56,7 @@ impl Qmp {
             }
             ["tray-open", id] => self.execute("blockdev-open-tray", json!({"id": id, "force": true})),
             ["tray-close", id] => self.execute("blockdev-close-tray", json!({"id": id})),
-            ["unplug", id] if self.pluggable.contains_key(id) => self.execute("device_del", json!({"id": format!("{id}-usb")})),
+            ["unplug", id] if self.pluggable.contains_key(id) => self.pull_out(id),
             ["unplug", id] => self.attach(id, false),
             ["plug", id] => self.plug(id),
             _ => Err(format!("no such request: {request}").into()),
@@ -55,13 +64,22 @@ impl Qmp {
     }
 
     /// Something USB that `plug` adds; the first device is `ID-usb`.
-    pub fn can_plug(&mut self, id: &str, devices: Vec<Value>) {
-        self.pluggable.insert(id.to_owned(), devices);
+    pub fn can_plug(&mut self, id: &str, devices: Vec<Value>, export: Option<Export>) {
+        self.pluggable.insert(id.to_owned(), Pluggable { devices, export });
+    }
+
+    /// QEMU lets go of the stick when no request is under way any more; then it has no power.
+    fn pull_out(&mut self, id: &str) -> Result<(), Box<dyn Error>> {
+        self.execute("device_del", json!({"id": format!("{id}-usb")}))?;
+        if let Some(export) = self.pluggable.get(id).and_then(|stick| stick.export.as_ref()) {
+            export.lose_power();
+        }
+        Ok(())
     }
 
     /// Puts the plug of something USB in.
     pub fn plug(&mut self, id: &str) -> Result<(), Box<dyn Error>> {
-        let devices = self.pluggable.get(id).cloned().unwrap_or_default();
+        let devices = self.pluggable.get(id).map(|stick| stick.devices.clone()).unwrap_or_default();
         let is_complete = devices.len() == 1;
         for device in devices {
             self.execute("device_add", device)?;

@@ -1,12 +1,16 @@
 //! A USB stick as QEMU's command line describes it.
 
+use std::error::Error;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::backing::{Access, Backing};
 use super::drive::Fault;
+use super::qmp::Qmp;
+use crate::server::export::Export;
 
 /// How a stick is connected; each is another driver or another geometry in the guest's kernel.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,16 +38,48 @@ pub enum WriteError {
 pub struct Stick {
     bus: Bus,
     backing: Backing,
+    served: Option<Served>,
     serial: Option<&'static str>,
     removable: bool,
     /// Whether it is in the socket when the machine starts; if not, `host plug` puts it in.
     pub plugged: bool,
 }
 
+/// How this process serves a stick.
+struct Served {
+    /// All that follows `emulated:`.
+    operand: String,
+    /// A short path: a socket's name has room for 108 bytes.
+    sockets: TempDir,
+}
+
+impl Served {
+    fn disk(&self) -> PathBuf {
+        self.sockets.path().join("nbd")
+    }
+
+    /// Where QEMU listens for the stick that leaves the bus.
+    fn monitor(&self) -> PathBuf {
+        self.sockets.path().join("qmp")
+    }
+}
+
 impl Stick {
     /// A removable stick without faults; its serial number is LAB and its number in four digits.
     pub fn new(bus: Bus, file: &Path) -> Self {
-        Self { bus, backing: Backing::new(file, false), serial: None, removable: true, plugged: true }
+        Self::of(bus, Backing::new(file, false))
+    }
+
+    /// An emulated stick of this operand (all that follows `emulated:`), with all its vices; FILE is one of the story's folder.
+    /// `sector=4096` needs [`Bus::Bot4096`], and the other way round. Each request that it gets is a line of `/share/stickNUMBER.record`.
+    pub fn emulated(bus: Bus, operand: &str) -> Result<Self, Box<dyn Error>> {
+        let served = Served { operand: operand.to_owned(), sockets: TempDir::new()? };
+        let backing = Backing::served(&served.disk());
+        Ok(Self { served: Some(served), ..Self::of(bus, backing) })
+    }
+
+    fn of(bus: Bus, backing: Backing) -> Self {
+        Self { bus, backing, served: None, serial: None, removable: true, plugged: true }
     }
 
     /// Has this serial number.
@@ -88,9 +124,38 @@ impl Stick {
         self
     }
 
+    /// Begins to serve the stick `stickNUMBER` of a story's folder, if it is one that is served; QEMU looks for it when it starts.
+    pub fn export(&self, number: usize, folder: &Path) -> Result<Option<Export>, Box<dyn Error>> {
+        let Some(served) = &self.served else { return Ok(None) };
+        // FILE is whatever the folder's name makes of it: a comma in it would end it.
+        let folder_as_word = folder.display().to_string().replace('\\', "\\\\").replace(',', "\\,");
+        let operand = format!("{folder_as_word}/{}", served.operand);
+        let export = Export::start(&operand, &served.disk(), &folder.join(format!("stick{number}.record")))?;
+        let (sector, fits) = (export.geometry.sector, if self.bus == Bus::Bot4096 { 4096 } else { 512 });
+        if sector != fits {
+            return Err(format!("{}: sectors of {sector} bytes on a bus with {fits}", served.operand).into());
+        }
+        Ok(Some(export))
+    }
+
+    /// Once QEMU runs: its plug comes out when the stick leaves the bus.
+    pub fn watch(&self, number: usize, export: &Export) -> Result<(), Box<dyn Error>> {
+        let Some(served) = &self.served else { return Ok(()) };
+        let mut monitor = Qmp::connect(&served.monitor())?;
+        export.when_gone(move || {
+            if let Err(error) = monitor.execute("device_del", json!({"id": format!("stick{number}-usb")})) {
+                eprintln!("lab: stick{number} is gone: {error}");
+            }
+        });
+        Ok(())
+    }
+
     /// QEMU's arguments for the file behind the stick `stickNUMBER`, in the socket or not.
     pub fn arguments(&self, number: usize) -> Vec<String> {
         let mut arguments = self.backing.arguments(&format!("stick{number}-file"));
+        if let Some(served) = &self.served {
+            arguments.extend(["-qmp".to_owned(), format!("unix:{},server=on,wait=off", served.monitor().display())]);
+        }
         if self.bus == Bus::Reader {
             let card = json!({"driver": "null-co", "node-name": format!("stick{number}-card"), "size": 64 << 20});
             arguments.extend(["-blockdev".to_owned(), card.to_string()]);

@@ -2,6 +2,7 @@
 
 mod judge;
 mod kills;
+mod power;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ use crate::stories::{Ending, Story};
 /// The samples by their names: the same rounds each time.
 pub const SAMPLES: &[(&str, Story)] = &[
     ("long_rules", || rules(&Extent { rounds: 1..41, ..Extent::sample() })),
+    ("long_rules_by_sr", || rules_by_sr(&Extent { rounds: 1..7, ..Extent::sample() })),
+    ("long_power_cuts", || power_cuts(&Extent { cuts: 2, ..Extent::sample() })),
     ("long_kills", || kills(&Extent { kills: 30, ..Extent::sample() })),
 ];
 
@@ -44,6 +47,7 @@ struct Extent {
     seed: u64,
     rounds: std::ops::Range<u64>,
     kills: u32,
+    cuts: u32,
     /// No round begins after this.
     time: Duration,
     /// How often it says how far it is.
@@ -52,7 +56,7 @@ struct Extent {
 
 impl Extent {
     fn sample() -> Self {
-        Self { seed: 1, rounds: 0..0, kills: 0, time: Duration::MAX, news: Duration::MAX }
+        Self { seed: 1, rounds: 0..0, kills: 0, cuts: 0, time: Duration::MAX, news: Duration::MAX }
     }
 }
 
@@ -75,6 +79,34 @@ fn rules(extent: &Extent) -> Ending {
     Ok(format!("note: {played} rounds of random rules, seed {}; {tally}\n", extent.seed))
 }
 
+/// The same rounds through the kernel's own sr, so many in one guest.
+const IN_A_GUEST: u64 = 20;
+
+fn rules_by_sr(extent: &Extent) -> Ending {
+    let discs = Discs::new(extent.seed)?;
+    let mut tally = Tally::default();
+    let (begin, mut at) = (Instant::now(), extent.rounds.start);
+    while at < extent.rounds.end && begin.elapsed() < extent.time {
+        let end = at.saturating_add(IN_A_GUEST).min(extent.rounds.end);
+        rules::play_served(&discs, extent.seed, at..end, &mut tally)?;
+        at = end;
+        if extent.news < Duration::MAX {
+            println!("long: rules_by_sr: {} rounds in {} s; {tally}", at - extent.rounds.start, begin.elapsed().as_secs());
+        }
+    }
+    Ok(format!("note: {} rounds of random rules through sr, seed {}; {tally}\n", at - extent.rounds.start, extent.seed))
+}
+
+/// The power cuts.
+fn power_cuts(extent: &Extent) -> Ending {
+    let met = power::cut(extent.seed, extent.cuts, |met| {
+        if extent.news < Duration::MAX {
+            println!("long: power: {met}");
+        }
+    })?;
+    Ok(format!("note: seed {}; {met}\n", extent.seed))
+}
+
 /// The kills.
 fn kills(extent: &Extent) -> Ending {
     let discs = Discs::new(extent.seed)?;
@@ -88,8 +120,12 @@ fn kills(extent: &Extent) -> Ending {
     Ok(format!("note: seed {}; {met}\n", extent.seed))
 }
 
+/// All of them.
+const TESTS: [(&str, fn(&Extent) -> Ending); 4] =
+    [("power", power_cuts), ("kills", kills), ("rules", rules), ("rules_by_sr", rules_by_sr)];
+
 /// The long tests at full length, or those with one of these words in their name:
-/// `--long [--seed S] [--round R] [--rounds N] [--hours H] [WORD…]`.
+/// `--long [--seed S] [--round R] [--rounds N] [--hours H] [--kills N] [--cuts N] [WORD…]`.
 pub fn run() -> ExitCode {
     match run_all() {
         Ok(()) => ExitCode::SUCCESS,
@@ -122,9 +158,11 @@ fn run_all() -> Result<(), Box<dyn Error>> {
     let time = Duration::from_secs(number("--hours")?.unwrap_or(8) * 3600);
     println!("long: seed {seed}");
     let kills_wanted = number("--kills")?.unwrap_or(1000).try_into()?;
-    let extent = Extent { seed, rounds, kills: kills_wanted, time, news: Duration::from_secs(60) };
-    let tests: [(&str, fn(&Extent) -> Ending); 2] = [("kills", kills), ("rules", rules)];
-    for (name, test) in tests.into_iter().filter(|(name, _)| is_wanted(name)) {
+    // Half of the time for each of the two ways to play rounds, whatever the others take.
+    let time = time / 2;
+    let cuts = number("--cuts")?.unwrap_or(20).try_into()?;
+    let extent = Extent { seed, rounds, kills: kills_wanted, cuts, time, news: Duration::from_secs(60) };
+    for (name, test) in TESTS.iter().copied().filter(|(name, _)| is_wanted(name)) {
         let begin = Instant::now();
         print!("long: {name}: {}", test(&extent)?);
         println!("long: {name}: {} s", begin.elapsed().as_secs());

@@ -15,8 +15,12 @@
 //! - `host=` and `driver=` can't be passed by a target: such a command ends in ABORTED COMMAND (0B/00/00). The record has what was asked for.
 //! - A command that outlasts the kernel's limit is told as timed out (host_status 3) only when the drive has ended it: the abort waits.
 //! - A transfer that ends GOOD without a single byte (`short=0`) is taken for a whole one.
+//!
+//! The emulated stick is served as well, but by the runner of the stories, to QEMU: `export`.
 
 mod drive;
+pub mod export;
+mod nbd;
 mod ring;
 mod target;
 

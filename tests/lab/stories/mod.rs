@@ -1,6 +1,7 @@
 //! The stories: what the hardware does to a person who copies a disc or writes a stick. Each runs one machine; its chapters are
 //! shell functions in the guest (guest/words.sh has the words they use), judged by other people's tools: cmp, ddrescuelog, dd, cp.
 
+mod bad_sticks;
 mod drives;
 mod guests;
 mod served;
@@ -17,5 +18,5 @@ pub type Story = fn() -> Ending;
 
 /// Every story by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Story)> {
-    [drives::ALL, guests::ALL, served::ALL, sticks::ALL, long::SAMPLES].into_iter().flatten().copied()
+    [drives::ALL, guests::ALL, served::ALL, sticks::ALL, bad_sticks::ALL, long::SAMPLES].into_iter().flatten().copied()
 }

@@ -27,17 +27,18 @@ generic_node() {
     ends 3 discrip "$(generic hurt)" generic.iso
     ends 0 cmp generic.iso want.iso
 }
-another_fault() {
-    fault hurt 'read 100+8' sense=3/11/05
-    ends 3 discrip "$(node hurt)" worse.iso
-    ends 0 test "$(lost worse.iso.map | wc -w)" = 27
-}
 changed() {
     change_disc hurt /share/other.iso
     ends 0 discrip "$(node hurt)" other.iso
     ends 0 cmp other.iso /share/other.iso
     change_disc hurt
-    ends 2 discrip "$(node hurt)" none.iso
+    ends 7 discrip "$(node hurt)" none.iso
+}
+another_fault() {
+    change_disc hurt /share/disc.iso # with its damage; what the rules say is the drive's
+    fault hurt 'read 100+8' sense=3/11/05
+    ends 3 discrip "$(node hurt)" worse.iso
+    ends 0 test "$(lost worse.iso.map | wc -w)" = 27
 }
 unplugged() {
     unplug_drive hurt
@@ -46,7 +47,7 @@ unplugged() {
     ends 0 discrip "$(node healthy)" healthy.iso
     ends 0 cmp healthy.iso /share/disc.iso
 }
-chapter copied; chapter generic_node; chapter another_fault; chapter changed; chapter unplugged
+chapter copied; chapter generic_node; chapter changed; chapter another_fault; chapter unplugged
 "#,
     )
 }

@@ -41,7 +41,7 @@ fn fresh(guest: &Guest, name: &str) -> Result<PathBuf, Box<dyn Error>> {
 }
 
 /// The image is on the stick, zeros to the end of its last sector, and behind it what was there before.
-fn holds(stick: &Path, image: &Path, sector: usize, before: &[u8]) -> Result<(), Box<dyn Error>> {
+pub fn holds(stick: &Path, image: &Path, sector: usize, before: &[u8]) -> Result<(), Box<dyn Error>> {
     let mut want = fs::read(image)?;
     want.resize(want.len().next_multiple_of(sector), 0);
     want.extend(before.get(want.len()..).unwrap_or_default());
