@@ -13,7 +13,7 @@ use crate::random::Random;
 const LONGEST_LIFE: u32 = 900;
 
 /// What a drive does all the while: each read takes time, and now and then it drops off the bus, and all that was read is saved.
-const RULES: &str = "read * skip=9 times=1 gone=40\nread * skip=24 times=1 gone=40\nread * delay=4\n";
+const RULES: &str = "read * skip=9 times=1 gone=40\nread * skip=24 times=1 gone=40\nread * delay=2\n";
 
 /// What the kills met.
 #[derive(Default)]

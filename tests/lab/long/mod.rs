@@ -8,6 +8,7 @@ mod rules;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,8 +17,8 @@ use crate::stories::{Ending, Story};
 
 /// The samples by their names: the same rounds each time.
 pub const SAMPLES: &[(&str, Story)] = &[
-    ("long_rules", || rules(&Extent { rounds: 1..41, ..Extent::sample() })),
-    ("long_rules_by_sr", || rules_by_sr(&Extent { rounds: 1..7, ..Extent::sample() })),
+    ("long_rules", || rules(&Extent { rounds: 1..31, ..Extent::sample() })),
+    ("long_rules_by_sr", || rules_by_sr(&Extent { rounds: 1..4, ..Extent::sample() })),
     ("long_power_cuts", || power_cuts(&Extent { cuts: 2, ..Extent::sample() })),
     ("long_kills", || kills(&Extent { kills: 30, ..Extent::sample() })),
 ];
@@ -45,7 +46,7 @@ impl fmt::Display for Tally {
 /// How much of a long test is run.
 struct Extent {
     seed: u64,
-    rounds: std::ops::Range<u64>,
+    rounds: Range<u64>,
     kills: u32,
     cuts: u32,
     /// No round begins after this.
@@ -85,16 +86,17 @@ const IN_A_GUEST: u64 = 20;
 fn rules_by_sr(extent: &Extent) -> Ending {
     let discs = Discs::new(extent.seed)?;
     let mut tally = Tally::default();
-    let (begin, mut at) = (Instant::now(), extent.rounds.start);
+    let (begin, mut at, mut said) = (Instant::now(), extent.rounds.start, String::new());
     while at < extent.rounds.end && begin.elapsed() < extent.time {
         let end = at.saturating_add(IN_A_GUEST).min(extent.rounds.end);
-        rules::play_served(&discs, extent.seed, at..end, &mut tally)?;
+        said += &rules::play_served(&discs, extent.seed, at..end, &mut tally)?;
         at = end;
         if extent.news < Duration::MAX {
+            said.clear();
             println!("long: rules_by_sr: {} rounds in {} s; {tally}", at - extent.rounds.start, begin.elapsed().as_secs());
         }
     }
-    Ok(format!("note: {} rounds of random rules through sr, seed {}; {tally}\n", at - extent.rounds.start, extent.seed))
+    Ok(said + &format!("note: {} rounds of random rules through sr, seed {}; {tally}\n", at - extent.rounds.start, extent.seed))
 }
 
 /// The power cuts.
@@ -120,9 +122,11 @@ fn kills(extent: &Extent) -> Ending {
     Ok(format!("note: seed {}; {met}\n", extent.seed))
 }
 
+/// A long test.
+type Test = fn(&Extent) -> Ending;
+
 /// All of them.
-const TESTS: [(&str, fn(&Extent) -> Ending); 4] =
-    [("power", power_cuts), ("kills", kills), ("rules", rules), ("rules_by_sr", rules_by_sr)];
+const TESTS: [(&str, Test); 4] = [("power", power_cuts), ("kills", kills), ("rules", rules), ("rules_by_sr", rules_by_sr)];
 
 /// The long tests at full length, or those with one of these words in their name:
 /// `--long [--seed S] [--round R] [--rounds N] [--hours H] [--kills N] [--cuts N] [WORD…]`.
@@ -142,9 +146,7 @@ fn run_all() -> Result<(), Box<dyn Error>> {
         let value = arguments.iter().position(|word| word == name).and_then(|at| arguments.get(at + 1));
         value.map(|value| value.parse::<u64>().map_err(|error| format!("{name} {value}: {error}"))).transpose()
     };
-    // A test's name stands alone, not behind an option.
-    let words: Vec<&str> =
-        ["power", "kills", "rules"].into_iter().filter(|name| arguments.iter().any(|word| word == name)).collect();
+    let words: Vec<&str> = TESTS.iter().map(|test| test.0).filter(|name| arguments.iter().any(|word| word == name)).collect();
     let is_wanted = |name: &str| words.is_empty() || words.contains(&name);
     let seed = match number("--seed")? {
         Some(seed) => seed,
@@ -155,13 +157,12 @@ fn run_all() -> Result<(), Box<dyn Error>> {
         (None, count) => (1, count.unwrap_or(u64::MAX)),
     };
     let rounds = first..first.saturating_add(count);
-    let time = Duration::from_secs(number("--hours")?.unwrap_or(8) * 3600);
     println!("long: seed {seed}");
-    let kills_wanted = number("--kills")?.unwrap_or(1000).try_into()?;
     // Half of the time for each of the two ways to play rounds, whatever the others take.
-    let time = time / 2;
+    let time = Duration::from_secs(number("--hours")?.unwrap_or(8) * 3600) / 2;
+    let kills = number("--kills")?.unwrap_or(1000).try_into()?;
     let cuts = number("--cuts")?.unwrap_or(20).try_into()?;
-    let extent = Extent { seed, rounds, kills: kills_wanted, cuts, time, news: Duration::from_secs(60) };
+    let extent = Extent { seed, rounds, kills, cuts, time, news: Duration::from_secs(60) };
     for (name, test) in TESTS.iter().copied().filter(|(name, _)| is_wanted(name)) {
         let begin = Instant::now();
         print!("long: {name}: {}", test(&extent)?);

@@ -13,6 +13,7 @@ use super::judge::{self, Left, Ran};
 use crate::disc::{self, SECTOR};
 use crate::guest::Guest;
 use crate::random::Random;
+use crate::stories::Ending;
 
 /// Sectors of the disc.
 pub const SECTORS: u32 = 3000;
@@ -296,8 +297,8 @@ chapter round_{number}\n"
     }
 }
 
-/// Plays rounds through the kernel's own sr, all in one guest; what is wrong with the first of them that fails.
-pub fn play_served(discs: &Discs, seed: u64, numbers: Range<u64>, tally: &mut Tally) -> Result<(), Box<dyn std::error::Error>> {
+/// Plays rounds through the kernel's own sr, all in one guest; what the guest said, or what is wrong with the first that fails.
+pub fn play_served(discs: &Discs, seed: u64, numbers: Range<u64>, tally: &mut Tally) -> Ending {
     let guest = Guest::uml()?;
     for (name, disc) in &discs.discs {
         fs::write(guest.file(name), disc)?;
@@ -313,11 +314,11 @@ pub fn play_served(discs: &Discs, seed: u64, numbers: Range<u64>, tally: &mut Ta
         round.prepare(&folder, &round.damage, &round.rules.iter().map(there).collect::<Vec<_>>())?;
         script += &round.script(discs);
     }
-    guest.run(&script)?;
+    let said = guest.run(&script)?;
     for round in &rounds {
         round.judge_served(discs, &guest.file(&format!("round{}", round.number)), tally)?;
     }
-    Ok(())
+    Ok(said)
 }
 
 impl fmt::Display for Round {
