@@ -25,6 +25,11 @@ lab-setup:
 lab:
 	@cargo test --quiet --test lab -- $(if $(SCRIPT),--run $(SCRIPT) $(if $(UML),--uml),--shell)
 
+# The long tests: power cuts, kills, and random fault rules for so many hours; SEED=N repeats a night. `make test` holds a sample.
+HOURS ?= 8
+lab-long:
+	cargo test --test lab -- --long --hours $(HOURS) $(if $(SEED),--seed $(SEED))
+
 # Sets up disks in virtual machines and writes what /sys says of them to tests/trees; the tests take it from there.
 trees:
 	cargo test --test lab -- --trees

@@ -97,6 +97,9 @@ impl OpticalDisc {
                 proved = true;
             }
         }
+        if state.drive.take_medium_change() {
+            return Err(io::Error::other("the disc was exchanged while it was looked at"));
+        }
         if proved { Ok(()) } else { Err(io::Error::other("nothing tells whether the disc in the drive is still the same")) }
     }
 

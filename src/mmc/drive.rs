@@ -17,7 +17,7 @@ pub struct Drive {
     /// Changes at each read, so that no disc can hold the poison of a read to come.
     nonce: u64,
     /// A unit attention said that the medium may have changed, and nobody has looked at it yet.
-    medium_may_have_changed: bool,
+    pub(super) medium_may_have_changed: bool,
     stop: Stop,
 }
 
@@ -107,7 +107,7 @@ impl Drive {
         self.transport.execute(cdb, data, limit)
     }
 
-    /// True once after a unit attention 06/28 that came as the answer to a command other than a read.
+    /// True once after a unit attention 06/28, whichever command it answered.
     pub fn take_medium_change(&mut self) -> bool {
         std::mem::take(&mut self.medium_may_have_changed)
     }

@@ -74,7 +74,12 @@ impl Drive {
                     false => ReadEnd::Failed(Class::Medium, Some(sense)),
                 }
             }
-            Ending::Check(sense) => judge(sense),
+            Ending::Check(sense) => {
+                let end = judge(sense);
+                // Whoever reads for another reason than to have the sectors would take it for one more that can't be read.
+                self.medium_may_have_changed |= end == ReadEnd::Interrupted(Interruption::MediumMayHaveChanged);
+                end
+            }
             Ending::TimedOut => ReadEnd::TimedOut,
             Ending::Busy => ReadEnd::Interrupted(Interruption::Busy),
             Ending::Lost => ReadEnd::Gone,

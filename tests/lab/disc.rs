@@ -2,18 +2,21 @@
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
-const SECTOR: usize = 2048;
+use crate::random::Random;
+
+/// Bytes of a disc's sector.
+pub const SECTOR: usize = 2048;
 
 /// Makes `file`, an ISO 9660 file system on a disc of so many sectors; another seed gives another disc.
 /// The last 400 sectors or so lie behind the file system, as run-out and padding do on real discs, but are random too.
 pub fn make(file: &Path, seed: u64, sectors: usize) -> Result<(), Box<dyn Error>> {
     let content = file.with_extension("bin");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut writer = BufWriter::new(File::create(&content)?);
     random.fill(&mut writer, sectors - 400)?;
     writer.into_inner()?;
@@ -36,7 +39,7 @@ pub fn make(file: &Path, seed: u64, sectors: usize) -> Result<(), Box<dyn Error>
 /// So many sectors of bytes that occur only there; another seed gives others.
 pub fn noise(seed: u64, sectors: usize) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(sectors * SECTOR);
-    Random(seed).fill(&mut bytes, sectors)?;
+    Random::new(seed).fill(&mut bytes, sectors)?;
     Ok(bytes)
 }
 
@@ -56,23 +59,4 @@ pub fn damage(sectors: u64, dead: &[Range<u64>]) -> String {
     }
     line(next..sectors, '+');
     lines.join("\n") + "\n"
-}
-
-/// xorshift64*, by Sebastiano Vigna.
-struct Random(u64);
-
-impl Random {
-    fn fill(&mut self, writer: &mut impl Write, sectors: usize) -> std::io::Result<()> {
-        for _ in 0..sectors {
-            let mut sector = [0; SECTOR];
-            for word in sector.chunks_exact_mut(8) {
-                self.0 ^= self.0 >> 12;
-                self.0 ^= self.0 << 25;
-                self.0 ^= self.0 >> 27;
-                word.copy_from_slice(&self.0.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes());
-            }
-            writer.write_all(&sector)?;
-        }
-        Ok(())
-    }
 }

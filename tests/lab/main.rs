@@ -6,6 +6,8 @@
 mod compare;
 mod disc;
 mod guest;
+mod long;
+mod random;
 mod server;
 mod stories;
 mod trees;
@@ -39,6 +41,9 @@ fn main() -> ExitCode {
     }
     if is_given("--compare") {
         return status(compare::run().map(|()| 0));
+    }
+    if is_given("--long") {
+        return long::run();
     }
     if is_given("--shell") {
         return status(workbench::shell().map(|()| 0));

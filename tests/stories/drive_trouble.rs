@@ -137,6 +137,29 @@ fn data_that_falls_short_is_not_taken_for_data() {
 }
 
 #[test]
+fn a_disc_that_is_exchanged_while_it_is_looked_at_is_looked_at_again() {
+    let (folder, _) = trouble(30, "");
+    let other = disc(31, SECTORS - 500);
+    folder.write("other.iso", &other);
+    // The first read is of the sectors where volumes name themselves; by then the length is known.
+    folder.write("rules", "read * times=1 disc=other.iso sense=6/28/00\n");
+    folder.ends(0, &[DRIVE, "out.iso"]);
+    folder.must_hold("out.iso", &other, &[]);
+    folder.map_must_say("out.iso.map", &[], SECTORS - 500);
+}
+
+#[test]
+fn a_disc_that_begins_like_the_first_one_is_told_by_what_was_read_last() {
+    // The exchange comes with the read of sector 480; up to 400 both are equal, and so is every sample that lies there.
+    let (folder, image) = trouble(32, "read 485+200 times=1 disc=other.iso sense=6/28/00\n");
+    let mut other = disc(33, SECTORS);
+    other[..400 * SECTOR].copy_from_slice(&image[..400 * SECTOR]);
+    folder.write("other.iso", other);
+    folder.ends(7, &[DRIVE, "out.iso"]).must_say("another disc");
+    must_hold_nothing_else(&folder, &image);
+}
+
+#[test]
 fn another_disc_in_mid_run_never_mixes_with_the_first() {
     let (folder, image) = trouble(10, "read * skip=10 times=1 disc=other.iso sense=6/28/00\n");
     // A twin: everything that names a disc is equal, the rest is not.

@@ -4,7 +4,7 @@ use crate::disc::{Facts, Identity, Layout, SystemArea, TrackKind};
 use crate::event::{DiscSummary, Event, Observer};
 use crate::image::{Sector, Volumes};
 use crate::mmc::{Class, Drive, Extent, ReadEnd, SECTOR};
-use crate::rescue::policy::{FIRST_LIMIT, READ_LIMIT};
+use crate::rescue::policy::{FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT};
 
 use crate::sys::Stop;
 
@@ -26,6 +26,20 @@ pub(in crate::jobs) struct Disc {
 impl Disc {
     /// Looks at the disc in a drive that is ready.
     pub(in crate::jobs) fn look(drive: &mut Drive, observer: &mut dyn Observer, stop: &Stop) -> Result<Self, RipError> {
+        for _ in 0..INTERRUPTIONS_IN_A_ROW {
+            let disc = Self::look_once(drive, stop)?;
+            // If it was exchanged meanwhile, a part of this is true of the other one.
+            if !drive.take_medium_change() {
+                disc.tell(observer);
+                return Ok(disc);
+            }
+        }
+        Err(RipError::Stopped(
+            "the drive says again and again that the disc was exchanged; take it out and put it in again, and the same command goes on".into(),
+        ))
+    }
+
+    fn look_once(drive: &mut Drive, stop: &Stop) -> Result<Self, RipError> {
         let obey = || stop.requested().map_or(Ok(()), |_| Err(RipError::Interrupted));
         // That a disc was put in before this look is no news after it.
         drive.take_medium_change();
@@ -42,9 +56,7 @@ impl Disc {
         }
         let digests = area.iter().map(|sector| sector.as_ref().map(|sector| SystemArea::digest(sector))).collect();
         let identity = Identity::new(&layout, volumes.label, SystemArea(digests));
-        let disc = Self { facts, layout, identity, volume_end: volumes.end };
-        disc.tell(observer);
-        Ok(disc)
+        Ok(Self { facts, layout, identity, volume_end: volumes.end })
     }
 
     fn tell(&self, observer: &mut dyn Observer) {

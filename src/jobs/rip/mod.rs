@@ -159,15 +159,16 @@ fn attempt(
     if let Some(speed) = request.speed {
         station.set_speed(speed, disc.layout.family())?;
     }
+    // Before the image is locked: a process that is just being started has every lock, also when this one is killed meanwhile.
+    let inhibit = Inhibit::sleep("discrip", "imaging a disc");
+    if let Err(why) = &inhibit {
+        observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
+    }
     let output = target.open(stop)?;
     if begun.as_ref().is_none_or(|begun| begun.record.is_none())
         && let Some(kept) = target.set_aside_record()?
     {
         observer.event(&Event::notice(format!("the old record is of no use for this image, and is kept as {}", kept.display())));
-    }
-    let inhibit = Inhibit::sleep("discrip", "imaging a disc");
-    if let Err(why) = &inhibit {
-        observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
     }
     let start = Start { station: &mut station, disc: &disc, request, target: &target, output: &output, stop, observer };
     let mut reading = start.begin(map, samples, begun)?;

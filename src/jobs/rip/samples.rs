@@ -19,6 +19,8 @@ pub(super) struct Samples {
     known: Vec<(u32, [u8; 32])>,
     /// Known sectors of zeros, which are on many discs: only a contradiction of them says something.
     zeros: Vec<u32>,
+    /// The one that was read last. Discs of one series begin alike: how far they do, it shows best.
+    latest: Option<(u32, [u8; 32])>,
     /// Sectors from one place to the next, and where the next one is.
     step: u32,
     next: u32,
@@ -27,7 +29,7 @@ pub(super) struct Samples {
 impl Samples {
     /// No samples yet, of a disc with so many sectors.
     pub(super) fn new(sectors: u32) -> Self {
-        Self { known: Vec::new(), zeros: Vec::new(), step: (sectors / PLACES).max(1), next: 0 }
+        Self { known: Vec::new(), zeros: Vec::new(), latest: None, step: (sectors / PLACES).max(1), next: 0 }
     }
 
     /// Samples of what an earlier run left in the image.
@@ -45,11 +47,19 @@ impl Samples {
             }
             from = area.first.saturating_add(samples.step);
         }
+        let last = map.last_with(State::Finished, map.len()).map_or(0, |area| area.end() - 1);
+        if map.get(last) == Some(State::Finished) && image.read_exact_at(&mut sector, u64::from(last) * SECTOR as u64).is_ok() {
+            samples.take_latest(last, &sector);
+        }
         samples
     }
 
     /// Takes a sample from sectors that were just read.
     pub(super) fn watch(&mut self, read: Extent, bytes: &[u8]) {
+        let sectors = (read.first..read.end()).zip(bytes.chunks_exact(SECTOR));
+        if let Some((lba, sector)) = sectors.rev().find(|(_, sector)| says_something(sector)) {
+            self.take_latest(lba, sector);
+        }
         if read.end() <= self.next || self.known.len() >= 2 * PLACES as usize {
             return;
         }
@@ -62,11 +72,11 @@ impl Samples {
 
     /// True when nothing is known.
     pub(super) fn is_empty(&self) -> bool {
-        self.known.is_empty() && self.zeros.is_empty()
+        self.known.is_empty() && self.zeros.is_empty() && self.latest.is_none()
     }
 
     fn take(&mut self, lba: u32, sector: &[u8]) -> bool {
-        let says_something = sector.iter().any(|byte| *byte != 0);
+        let says_something = says_something(sector);
         if says_something {
             self.known.push((lba, Sha256::digest(sector).into()));
         } else if self.zeros.len() < PLACES as usize && self.zeros.last().is_none_or(|last| last + 16 <= lba) {
@@ -75,12 +85,19 @@ impl Samples {
         says_something
     }
 
+    fn take_latest(&mut self, lba: u32, sector: &[u8]) {
+        if says_something(sector) {
+            self.latest = Some((lba, Sha256::digest(sector).into()));
+        }
+    }
+
     /// Reads samples from the disc until `enough` are equal. What can't be read proves nothing; it is given up after as many.
     pub(super) fn compare(&self, drive: &mut Drive, enough: usize) -> Sameness {
         let (mut equal, mut unreadable) = (0, 0);
         let stride = (self.known.len() / enough.max(1)).max(1);
         // Spread over the disc first, then the rest.
-        let order = (0..stride).flat_map(|offset| self.known.iter().skip(offset).step_by(stride));
+        let spread = (0..stride).flat_map(|offset| self.known.iter().skip(offset).step_by(stride));
+        let order = self.latest.iter().chain(spread);
         for (lba, digest) in order {
             let mut sector = [0; SECTOR];
             match drive.read(Extent { first: *lba, count: 1 }, &mut sector, READ_LIMIT) {
@@ -90,11 +107,11 @@ impl Samples {
                 }
                 _ => unreadable += 1,
             }
-            if equal >= enough || unreadable > enough {
+            if equal > enough || unreadable > enough {
                 break;
             }
         }
-        if equal > 0 || !self.known.is_empty() {
+        if equal > 0 || !self.known.is_empty() || self.latest.is_some() {
             return if equal > 0 { Sameness::Same } else { Sameness::CantTell };
         }
         self.compare_zeros(drive)
@@ -115,4 +132,9 @@ impl Samples {
         }
         if self.zeros.is_empty() { Sameness::CantTell } else { answer }
     }
+}
+
+/// Zeros are on many discs.
+fn says_something(sector: &[u8]) -> bool {
+    sector.iter().any(|byte| *byte != 0)
 }

@@ -10,6 +10,8 @@ mod troubled;
 
 use std::error::Error;
 
+use crate::long;
+
 /// What a machine's script printed, or why it failed.
 pub type Ending = Result<String, Box<dyn Error>>;
 /// Runs a machine.
@@ -17,5 +19,6 @@ pub type Story = fn() -> Ending;
 
 /// Every story by its name.
 pub fn all() -> impl Iterator<Item = (&'static str, Story)> {
-    [drives::ALL, troubled::ALL, guests::ALL, served::ALL, sticks::ALL, bad_sticks::ALL].into_iter().flatten().copied()
+    let rooms = [drives::ALL, troubled::ALL, guests::ALL, served::ALL, sticks::ALL, bad_sticks::ALL, long::SAMPLES];
+    rooms.into_iter().flatten().copied()
 }
