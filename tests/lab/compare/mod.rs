@@ -55,11 +55,10 @@ fn read_discs(versions: &mut String) -> Result<Vec<Vec<Outcome>>, Box<dyn Error>
     }
     // The slow ones all at once, beside the others: each has a drive of its own.
     let (slow, quick): (Vec<_>, Vec<_>) = DISCS.iter().partition(|fault| fault.is_slow);
-    for (faults, how) in [(slow, "&"), (quick, "")] {
+    for (faults, clock, how) in [(slow, ",clock=real,model=ideal", " &"), (quick, "", "")] {
         for fault in faults {
             for (number, tool) in READERS.iter().enumerate() {
-                let clock = if fault.is_slow { ",clock=real,model=ideal" } else { "" };
-                writeln!(script, "reads {} {number} '{clock}' '{}' {how}", fault.name, tool.command)?;
+                writeln!(script, "plug {} {number} '{clock}'\nreads {0} {number} '{}'{how}", fault.name, tool.command)?;
             }
         }
     }
@@ -105,9 +104,10 @@ fn play(guest: &Guest, script: &str) -> Result<(), Box<dyn Error>> {
 /// What lies in the folder of a trial: its status, what was said, and the data that came of it.
 fn outcome(guest: &Guest, fault: &str, number: usize, original: &[u8]) -> Result<Outcome, Box<dyn Error>> {
     let folder = guest.file(&format!("{fault}-{number}"));
-    let status = fs::read_to_string(folder.join("status"))?.trim().parse()?;
-    let said = String::from_utf8_lossy(&fs::read(folder.join("said"))?).into_owned();
-    let data = fs::read(folder.join("data")).unwrap_or_default(); // none, if it gave up before it made one
+    let read = |file| fs::read(folder.join(file)).map_err(|error| format!("{}/{file}: {error}", folder.display()));
+    let text = |file| read(file).map(|text| String::from_utf8_lossy(&text).into_owned());
+    let (status, said) = (text("status")?.trim().parse()?, text("said")?);
+    let data = read("data").unwrap_or_default(); // none, if it gave up before it made one
     let wrong = |(number, sector): (usize, &[u8])| data.get(number * SECTOR..number * SECTOR + sector.len()) != Some(sector);
     let lost = original.chunks(SECTOR).enumerate().filter(|&(number, sector)| wrong((number, sector))).count();
     Ok(Outcome { status, lost: lost * SECTOR, said })

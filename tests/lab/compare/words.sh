@@ -6,13 +6,15 @@ trial() { # FOLDER COMMAND, which names its operands $node $generic $disc $out
     echo "$1 [$got]"
 }
 
-reads() { # FAULT NUMBER OPTIONS COMMAND
-    folder=/share/$1-$2
-    mkdir -p "$folder"
+plug() { # FAULT NUMBER OPTIONS
+    mkdir -p "/share/$1-$2"
     plug_drive "$1-$2" "/share/disc.iso,damage=/share/$1.damage,faults=/share/$1.rules$3"
-    node=$(node "$1-$2") generic=$(generic "$1-$2") out=$folder/data
+}
+
+reads() { # FAULT NUMBER COMMAND
+    node=$(node "$1-$2") generic=$(generic "$1-$2") out=/share/$1-$2/data
     export node generic out
-    trial "$folder" "$4"
+    trial "/share/$1-$2" "$3"
     unplug_drive "$1-$2"
 }
 
