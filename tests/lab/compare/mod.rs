@@ -76,14 +76,12 @@ fn write_sticks() -> Result<Vec<Vec<Outcome>>, Box<dyn Error>> {
     for (number, tool) in WRITERS.iter().enumerate() {
         let guest = Guest::new()?;
         let disc = fs::read(guest.disc("disc.iso", 51, SECTORS as usize)?)?;
-        let operand =
-            |fault: &faults::Stick| format!("{},{}", guest.file(&format!("{}.img", fault.name)).display(), fault.options);
-        let operands: Vec<String> = STICKS.iter().map(operand).collect();
         let mut script = include_str!("words.sh").to_owned();
-        for (stick, fault) in STICKS.iter().enumerate() {
-            writeln!(script, "writes {} {number} {stick} '{}'", fault.name, tool.command)?;
+        for (socket, fault) in STICKS.iter().enumerate() {
+            writeln!(script, "writes {} {number} {socket} '{}'", fault.name, tool.command)?;
         }
-        let sticks: Vec<_> = operands.iter().map(|operand| Stick::emulated(Bus::Usb, operand)).collect::<Result<_, _>>()?;
+        let stick = |fault: &faults::Stick| Stick::emulated(Bus::Usb, &format!("{}.img,{}", fault.name, fault.options));
+        let sticks: Vec<_> = STICKS.iter().map(stick).collect::<Result<_, _>>()?;
         let guest = guest.with_sticks(sticks);
         play(&guest, &script)?;
         for (outcomes, fault) in all.iter_mut().zip(&STICKS) {

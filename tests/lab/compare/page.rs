@@ -7,11 +7,11 @@ use super::faults::{DISCS, STICKS};
 use super::tools::{READERS, Tool, WRITERS};
 
 /// Letters of a line that are shown.
-const WIDTH: usize = 160;
+const WIDTH: usize = 240;
 
 /// Words of a line that tells of trouble, in lower case.
-const TROUBLE: [&str; 13] =
-    ["error", "fail", "unread", "bad", "lost", "can't", "cannot", "differ", "fake", "mismatch", "missing", "gone", "changed"];
+const TROUBLE: [&str; 12] =
+    ["error", "fail", "unread", "bad", "lost", "can't", "cannot", "fake", "mismatch", "missing", "gone", "changed"];
 
 /// The page; outcomes are by fault, then by tool.
 pub fn render(versions: &str, discs: &[Vec<Outcome>], sticks: &[Vec<Outcome>]) -> Result<String, fmt::Error> {
@@ -25,7 +25,8 @@ A cell has the exit status and how many bytes of the original are not in their p
 
 ## From a disc
 
-An emulated drive behind the kernel's own sr and sg drivers; {} bytes on the disc.
+An emulated drive behind the kernel's own sr and sg drivers; {} bytes on the disc, of which the last lie behind the file system: isosize knows
+nothing of them.
 
 ",
         super::faults::SECTORS as usize * super::SECTOR
@@ -38,6 +39,7 @@ An emulated drive behind the kernel's own sr and sg drivers; {} bytes on the dis
     page += "## Onto a stick
 
 An emulated stick behind the kernel's usb-storage and sd drivers. It was pulled out when the tool had ended, plugged in again, and read.
+When something is wrong isoflash leaves zeros in the first MiB, so that nothing boots from it; they count as lost.
 
 ";
     let whats: Vec<_> = STICKS.iter().map(|fault| (fault.what, 0)).collect();
@@ -75,12 +77,12 @@ fn cell(outcome: &Outcome) -> String {
     }
 }
 
-/// The first line that tells of trouble, and the last one.
+/// The last line that tells of trouble, and the last of all that is not a digest.
 fn words(said: &str) -> String {
     let lines: Vec<_> = said.split(['\n', '\r']).map(plain).filter(|line| line.chars().any(char::is_alphanumeric)).collect();
     let is_trouble = |line: &&String| TROUBLE.iter().any(|word| line.to_lowercase().contains(word));
-    let trouble = lines.iter().position(|line| is_trouble(&line));
-    let last = lines.len().checked_sub(1);
+    let trouble = lines.iter().rposition(|line| is_trouble(&line));
+    let last = lines.iter().rposition(|line| !line.starts_with("SHA"));
     let mut shown: Vec<_> = [trouble, last].into_iter().flatten().collect();
     shown.dedup();
     let shown: Vec<_> = shown.into_iter().filter_map(|number| lines.get(number)).map(|line| format!("`{line}`")).collect();

@@ -16,7 +16,7 @@ pub const READERS: [Tool; 7] = [
     Tool { name: "ddrescue", command: "ddrescue -d -b2048 -r3 $node $out $out.map" },
     Tool { name: "sg_dd", command: "sg_dd if=$generic of=$out bs=2048 coe=1 retries=3" },
     Tool { name: "xorriso", command: "xorriso -indev $node -check_media what=disc retry=on data_to=$out --" },
-    Tool { name: "discrip", command: "discrip $node $out" },
+    Tool { name: "discrip", command: "discrip --retries 3 $node $out" },
 ];
 
 /// From an image onto a stick.

@@ -1,8 +1,9 @@
 # How a tool is put on trial: it may take three minutes, and is told nothing of what awaits it.
 trial() { # FOLDER COMMAND, which names its operands $node $generic $disc $out
     got=0
-    (cd "$1" && timeout 180 sh -c "$2") >"$1/said" 2>&1 </dev/null || got=$?
+    timeout 180 sh -c "$2" >"$1/said" 2>&1 </dev/null || got=$?
     echo $got >"$1/status"
+    cat "$1/said"
     echo "$1 [$got]"
 }
 
@@ -21,11 +22,13 @@ reads() { # FAULT NUMBER COMMAND
 writes() { # FAULT NUMBER STICK COMMAND
     folder=/share/$1-$2
     mkdir -p "$folder"
-    node=$(stick "$3") disc=/share/disc.iso
+    cp /share/disc.iso disc.iso # where a program can make temporary files beside it
+    node=$(stick "$3") disc=$PWD/disc.iso
     export node disc
     trial "$folder" "$4"
     host unplug "stick$3" # and what is in no cell of it is gone
     wait_for test ! -b "$node"
+    sleep 3
     host plug "stick$3"
     wait_for is_there "$3"
     dd if="$(stick "$3")" of="$folder/data" bs=1M count=$(($(stat -c %s "$disc") / 1048576 + 1)) iflag=direct status=none
