@@ -5,11 +5,11 @@
 
 pub mod boot;
 pub mod drive;
+pub mod guardian;
 pub mod stick;
 pub mod terminal;
 
 mod backing;
-mod guardian;
 mod machine;
 mod qemu;
 mod qmp;
