@@ -67,5 +67,5 @@ fn furnished(guest: Guest, kind: Kind) -> Result<Guest, Box<dyn Error>> {
     if kind == Kind::Uml {
         return Ok(guest);
     }
-    Ok(guest.with_sticks([Stick::emulated(Bus::Usb, STICK)?]))
+    Ok(guest.with_sticks([Stick::emulated(Bus::Usb, STICK)]))
 }

@@ -81,7 +81,7 @@ fn write_sticks() -> Result<Vec<Vec<Outcome>>, Box<dyn Error>> {
             writeln!(script, "writes {} {number} {socket} '{}'", fault.name, tool.command)?;
         }
         let stick = |fault: &faults::Stick| Stick::emulated(Bus::Usb, &format!("{}.img,{}", fault.name, fault.options));
-        let sticks: Vec<_> = STICKS.iter().map(stick).collect::<Result<_, _>>()?;
+        let sticks: Vec<_> = STICKS.iter().map(stick).collect();
         let guest = guest.with_sticks(sticks);
         play(&guest, &script)?;
         for (outcomes, fault) in all.iter_mut().zip(&STICKS) {

@@ -10,8 +10,21 @@ use super::tools::{READERS, Tool, WRITERS};
 const WIDTH: usize = 240;
 
 /// Words of a line that tells of trouble, in lower case.
-const TROUBLE: [&str; 12] =
-    ["error", "fail", "unread", "bad", "lost", "can't", "cannot", "fake", "mismatch", "missing", "gone", "changed"];
+const TROUBLE: [&str; 13] = [
+    "error",
+    "fail",
+    "unread",
+    "bad",
+    "lost",
+    "can't",
+    "cannot",
+    "could not",
+    "fake",
+    "mismatch",
+    "wrong",
+    "another disc",
+    "changed",
+];
 
 /// The page; outcomes are by fault, then by tool.
 pub fn render(versions: &str, discs: &[Vec<Outcome>], sticks: &[Vec<Outcome>]) -> Result<String, fmt::Error> {

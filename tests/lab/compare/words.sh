@@ -28,7 +28,6 @@ writes() { # FAULT NUMBER STICK COMMAND
     trial "$folder" "$4"
     host unplug "stick$3" # and what is in no cell of it is gone
     wait_for test ! -b "$node"
-    sleep 3
     host plug "stick$3"
     wait_for is_there "$3"
     dd if="$(stick "$3")" of="$folder/data" bs=1M count=$(($(stat -c %s "$disc") / 1048576 + 1)) iflag=direct status=none

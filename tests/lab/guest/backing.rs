@@ -1,6 +1,6 @@
 //! The file behind a drive or a stick, as QEMU's block layer opens it: with faults and slowness of the host's making.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,8 @@ impl Access {
 
 /// A raw file, or a server's disk, and what goes wrong with it.
 pub struct Backing {
-    source: Value,
+    /// None: what is served by NBD.
+    file: Option<PathBuf>,
     read_only: bool,
     faults: Vec<Value>,
     limit: Option<(Access, u64)>,
@@ -33,16 +34,12 @@ pub struct Backing {
 impl Backing {
     /// A file without faults.
     pub fn new(file: &Path, read_only: bool) -> Self {
-        Self::of(json!({"driver": "file", "filename": file.display().to_string()}), read_only)
+        Self { file: Some(file.to_owned()), ..Self::served(read_only) }
     }
 
-    /// The disk that is served by NBD at this socket.
-    pub fn served(socket: &Path) -> Self {
-        Self::of(json!({"driver": "nbd", "server": {"type": "unix", "path": socket.display().to_string()}}), false)
-    }
-
-    fn of(source: Value, read_only: bool) -> Self {
-        Self { source, read_only, faults: Vec::new(), limit: None }
+    /// A disk that is served by NBD, at a socket with the name of its block node.
+    pub fn served(read_only: bool) -> Self {
+        Self { file: None, read_only, faults: Vec::new(), limit: None }
     }
 
     /// No longer to be written to.
@@ -67,7 +64,10 @@ impl Backing {
     /// QEMU's arguments for the block node of this name.
     pub fn arguments(&self, name: &str) -> Vec<String> {
         let mut arguments = Vec::new();
-        let mut node = self.source.clone();
+        let mut node = match &self.file {
+            Some(file) => json!({"driver": "file", "filename": file}),
+            None => json!({"driver": "nbd", "server": {"type": "unix", "path": name}}),
+        };
         if !self.faults.is_empty() {
             node = json!({"driver": "blkdebug", "image": node, "align": 512, "inject-error": self.faults});
         }

@@ -8,8 +8,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tempfile::TempDir;
 
+use super::guardian::Guardian;
 use super::machine::Process;
 use super::qemu::qemu;
 use super::qmp::Qmp;
@@ -23,24 +23,23 @@ const TEXT: (u64, usize, usize) = (0xb8000, 80, 25);
 /// and no more come.
 /// An error if the words do not come, or if the machine says that it has nothing to boot from.
 pub fn screen(stick: &Path, words: &str) -> Result<String, Box<dyn Error>> {
-    let folder = TempDir::new()?;
-    let socket = folder.path().join("qmp");
+    let guardian = Guardian::new()?;
     let file = json!({"driver": "raw", "node-name": "stick", "read-only": true,
         "file": {"driver": "file", "filename": stick, "locking": "off"}});
-    let machine = qemu()
+    let machine = qemu(guardian.sockets())
         .args(["-M", "pc,usb=off,vmport=off", "-m", "256", "-vga", "std", "-device", "qemu-xhci,id=xhci"])
         .args(["-blockdev", &file.to_string(), "-device", "usb-storage,bus=xhci.0,drive=stick,bootindex=0"])
-        .args(["-qmp", &format!("unix:{},server=on,wait=off", socket.display())])
+        .args(["-qmp", "unix:qmp,server=on,wait=off"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()?;
     let _machine = Process::single(machine);
-    let mut qmp = Qmp::connect(&socket)?;
+    let mut qmp = Qmp::connect(&guardian.sockets().join("qmp"))?;
     let end = Instant::now() + LIMIT;
     let mut before = String::new();
     loop {
         sleep(Duration::from_millis(500));
-        let text = text(&mut qmp, &folder.path().join("text"))?;
+        let text = text(&mut qmp, &guardian.folder().join("text"))?;
         if text.contains(words) && without_digits(&text) == without_digits(&before) {
             return Ok(text);
         }

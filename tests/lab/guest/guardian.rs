@@ -1,13 +1,11 @@
 //! Who clears away when the runner is gone.
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
-
-use tempfile::TempDir;
 
 use super::terminal;
 
@@ -17,40 +15,47 @@ pub struct Guardian {
     process: Child,
     line: Mutex<Option<ChildStdin>>,
     folder: PathBuf,
+    sockets: PathBuf,
 }
 
 impl Guardian {
-    /// Guards a new folder.
+    /// Guards new folders.
     pub fn new() -> Result<Self, Box<dyn Error>> {
         Self::of("")
     }
 
-    /// Guards a new folder, and the settings of the terminal.
+    /// Guards new folders, and the settings of the terminal.
     pub fn with_terminal() -> Result<Self, Box<dyn Error>> {
         Self::of(&terminal::settings()?)
     }
 
     fn of(settings: &str) -> Result<Self, Box<dyn Error>> {
-        let folder = TempDir::with_prefix_in("lab-", env!("CARGO_TARGET_TMPDIR"))?;
         let mut process = Command::new("sh")
             .args(["-c", include_str!("guardian.sh"), "guardian"])
-            .arg(folder.path())
-            .arg(settings)
+            .args([env!("CARGO_TARGET_TMPDIR"), settings])
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .process_group(0) // a key that ends the runner is not for the guardian
             .spawn()?;
-        let line = process.stdin.take();
-        Ok(Self { process, line: Mutex::new(line), folder: folder.keep() })
+        let line = Mutex::new(process.stdin.take());
+        let mut said = BufReader::new(process.stdout.take().ok_or("no line from the guardian")?).lines();
+        let mut folder = || said.next().unwrap_or(Err(io::ErrorKind::UnexpectedEof.into())).map(PathBuf::from);
+        let (folder, sockets) = (folder()?, folder()?);
+        Ok(Self { process, line, folder, sockets })
     }
 
-    /// The folder, which goes with the guardian.
+    /// The story's folder, which goes with the guardian.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
+    /// The folder for sockets, which goes with the guardian. Its path is short: a socket's name has room for 108 bytes.
+    pub fn sockets(&self) -> &Path {
+        &self.sockets
+    }
+
     /// The machine's process group, or that it is gone.
-    pub fn watch(&self, group: Option<u32>) -> std::io::Result<()> {
+    pub fn watch(&self, group: Option<u32>) -> io::Result<()> {
         let group = group.map(|group| group.to_string()).unwrap_or_default();
         match &mut *self.line.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(line) => writeln!(line, "{group}"),

@@ -5,11 +5,11 @@
 
 pub mod boot;
 pub mod drive;
+pub mod guardian;
 pub mod stick;
 pub mod terminal;
 
 mod backing;
-mod guardian;
 mod machine;
 mod qemu;
 mod qmp;
@@ -153,16 +153,15 @@ impl Guest {
         limit: Option<Duration>,
         meanwhile: impl FnMut() -> io::Result<()>,
     ) -> Result<Ending, Box<dyn Error>> {
-        let folder = self.guardian.folder();
-        fs::write(folder.join("script"), self.script(script)?)?;
-        fs::write(folder.join("output"), "")?;
+        fs::write(self.file("script"), self.script(script)?)?;
+        fs::write(self.file("output"), "")?;
         let machine = match self.kind {
-            Kind::Qemu => self.hardware.start(folder)?,
-            Kind::Uml if self.hardware.is_empty() => uml::start(folder)?,
+            Kind::Qemu => self.hardware.start(&self.guardian)?,
+            Kind::Uml if self.hardware.is_empty() => uml::start(&self.guardian)?,
             Kind::Uml => return Err("a UML guest has no hardware: no drives, sticks or arguments of QEMU".into()),
         };
         self.guardian.watch(machine.group())?;
-        let ending = machine.serve(folder, limit, meanwhile);
+        let ending = machine.serve(self.guardian.folder(), limit, meanwhile);
         self.guardian.watch(None)?;
         ending
     }

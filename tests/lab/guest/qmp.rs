@@ -6,11 +6,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::server::export::Export;
+
+/// How long QEMU may take to let go of what was plugged in.
+const LETTING_GO: Duration = Duration::from_secs(5);
 
 /// A connection to a running QEMU.
 pub struct Qmp {
@@ -68,17 +71,36 @@ impl Qmp {
         self.pluggable.insert(id.to_owned(), Pluggable { devices, export });
     }
 
-    /// QEMU lets go of the stick when no request is under way any more; then it has no power.
+    /// The stick has no power once no request is under way any more.
     fn pull_out(&mut self, id: &str) -> Result<(), Box<dyn Error>> {
         self.execute("device_del", json!({"id": format!("{id}-usb")}))?;
+        self.let_go(id)?;
         if let Some(export) = self.pluggable.get(id).and_then(|stick| stick.export.as_ref()) {
             export.lose_power();
         }
         Ok(())
     }
 
+    /// Waits until nothing in QEMU has the block nodes `ID-…`. A device whose plug is out is only gone some time after device_del has
+    /// answered, be it asked for by a script or by a stick that left the bus.
+    fn let_go(&mut self, id: &str) -> Result<(), Box<dyn Error>> {
+        let end = Instant::now() + LETTING_GO;
+        let is_its =
+            |user: &Value| user["inserted"]["node-name"].as_str().is_some_and(|node| node.starts_with(&format!("{id}-")));
+        while self.query("query-block", json!({}))?.as_array().is_some_and(|users| users.iter().any(is_its)) {
+            if Instant::now() > end {
+                return Err(format!("{id} is still in its socket").into());
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
     /// Puts the plug of something USB in.
     pub fn plug(&mut self, id: &str) -> Result<(), Box<dyn Error>> {
+        if self.pluggable.contains_key(id) {
+            self.let_go(id)?;
+        }
         let devices = self.pluggable.get(id).map(|stick| stick.devices.clone()).unwrap_or_default();
         let is_complete = devices.len() == 1;
         for device in devices {
@@ -95,18 +117,23 @@ impl Qmp {
 
     /// Gives one of QEMU's own commands.
     pub fn execute(&mut self, command: &str, arguments: Value) -> Result<(), Box<dyn Error>> {
+        self.query(command, arguments).map(drop)
+    }
+
+    /// What it answers.
+    fn query(&mut self, command: &str, arguments: Value) -> Result<Value, Box<dyn Error>> {
         writeln!(self.commands, "{}", json!({"execute": command, "arguments": arguments}))?;
         loop {
             let mut line = String::new();
             if self.answers.read_line(&mut line)? == 0 {
                 return Err("QEMU is gone".into());
             }
-            let answer: Value = serde_json::from_str(&line)?;
+            let mut answer: Value = serde_json::from_str(&line)?;
             if let Some(error) = answer.get("error") {
                 return Err(format!("{command}: {}", error["desc"]).into());
             }
-            if answer.get("return").is_some() {
-                return Ok(()); // all else is the greeting, or an event
+            if let Some(value) = answer.get_mut("return") {
+                return Ok(value.take()); // all else is the greeting, or an event
             }
         }
     }

@@ -16,7 +16,7 @@ A damaged disc lies in $(node hurt) ($(generic hurt)), and a fake stick is $(sti
   fault hurt 'read 100+8 sense=3/11/05 times=2'   the drive gets worse (docs/formats.md, "Fault rules")
   change_disc hurt /share/other.iso               change_disc hurt: takes it out
   unplug_drive hurt                               plug_drive hurt emulated:/share/disc.iso
-  host unplug stick0                              and a moment later: host plug stick0. Or: host after 5 unplug stick0
+  host unplug stick0                              host plug stick0. Or: host after 5 unplug stick0
   host kill                                       a power cut. exit ends it; should nothing else help: Ctrl-A X
 TRY
 RC

@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::backing::{Access, Backing};
 use super::drive::Fault;
+use super::guardian::Guardian;
 use super::qmp::Qmp;
 use crate::server::export::Export;
 
@@ -38,30 +38,12 @@ pub enum WriteError {
 pub struct Stick {
     bus: Bus,
     backing: Backing,
-    served: Option<Served>,
+    /// All that follows `emulated:` in the operand of a stick that this process serves.
+    served: Option<String>,
     serial: Option<&'static str>,
     removable: bool,
     /// Whether it is in the socket when the machine starts; if not, `host plug` puts it in.
     pub plugged: bool,
-}
-
-/// How this process serves a stick.
-struct Served {
-    /// All that follows `emulated:`.
-    operand: String,
-    /// A short path: a socket's name has room for 108 bytes.
-    sockets: TempDir,
-}
-
-impl Served {
-    fn disk(&self) -> PathBuf {
-        self.sockets.path().join("nbd")
-    }
-
-    /// Where QEMU listens for the stick that leaves the bus.
-    fn monitor(&self) -> PathBuf {
-        self.sockets.path().join("qmp")
-    }
 }
 
 impl Stick {
@@ -72,10 +54,8 @@ impl Stick {
 
     /// An emulated stick of this operand (all that follows `emulated:`), with all its vices; FILE is one of the story's folder.
     /// `sector=4096` needs [`Bus::Bot4096`], and the other way round. Each request that it gets is a line of `/share/stickNUMBER.record`.
-    pub fn emulated(bus: Bus, operand: &str) -> Result<Self, Box<dyn Error>> {
-        let served = Served { operand: operand.to_owned(), sockets: TempDir::new()? };
-        let backing = Backing::served(&served.disk());
-        Ok(Self { served: Some(served), ..Self::of(bus, backing) })
+    pub fn emulated(bus: Bus, operand: &str) -> Self {
+        Self { served: Some(operand.to_owned()), ..Self::of(bus, Backing::served(false)) }
     }
 
     fn of(bus: Bus, backing: Backing) -> Self {
@@ -125,23 +105,24 @@ impl Stick {
     }
 
     /// Begins to serve the stick `stickNUMBER` of a story's folder, if it is one that is served; QEMU looks for it when it starts.
-    pub fn export(&self, number: usize, folder: &Path) -> Result<Option<Export>, Box<dyn Error>> {
-        let Some(served) = &self.served else { return Ok(None) };
+    pub fn export(&self, number: usize, guardian: &Guardian) -> Result<Option<Export>, Box<dyn Error>> {
+        let Some(operand) = &self.served else { return Ok(None) };
+        let folder = guardian.folder();
         // FILE is whatever the folder's name makes of it: a comma in it would end it.
         let folder_as_word = folder.display().to_string().replace('\\', "\\\\").replace(',', "\\,");
-        let operand = format!("{folder_as_word}/{}", served.operand);
-        let export = Export::start(&operand, &served.disk(), &folder.join(format!("stick{number}.record")))?;
+        let operand = format!("{folder_as_word}/{operand}");
+        let export =
+            Export::start(&operand, &guardian.sockets().join(node(number)), &folder.join(format!("stick{number}.record")))?;
         let (sector, fits) = (export.geometry.sector, if self.bus == Bus::Bot4096 { 4096 } else { 512 });
         if sector != fits {
-            return Err(format!("{}: sectors of {sector} bytes on a bus with {fits}", served.operand).into());
+            return Err(format!("{operand}: sectors of {sector} bytes on a bus with {fits}").into());
         }
         Ok(Some(export))
     }
 
     /// Once QEMU runs: its plug comes out when the stick leaves the bus.
-    pub fn watch(&self, number: usize, export: &Export) -> Result<(), Box<dyn Error>> {
-        let Some(served) = &self.served else { return Ok(()) };
-        let mut monitor = Qmp::connect(&served.monitor())?;
+    pub fn watch(number: usize, export: &Export, sockets: &Path) -> Result<(), Box<dyn Error>> {
+        let mut monitor = Qmp::connect(&sockets.join(monitor(number)))?;
         export.when_gone(move || {
             if let Err(error) = monitor.execute("device_del", json!({"id": format!("stick{number}-usb")})) {
                 eprintln!("lab: stick{number} is gone: {error}");
@@ -152,9 +133,9 @@ impl Stick {
 
     /// QEMU's arguments for the file behind the stick `stickNUMBER`, in the socket or not.
     pub fn arguments(&self, number: usize) -> Vec<String> {
-        let mut arguments = self.backing.arguments(&format!("stick{number}-file"));
-        if let Some(served) = &self.served {
-            arguments.extend(["-qmp".to_owned(), format!("unix:{},server=on,wait=off", served.monitor().display())]);
+        let mut arguments = self.backing.arguments(&node(number));
+        if self.served.is_some() {
+            arguments.extend(["-qmp".to_owned(), format!("unix:{},server=on,wait=off", monitor(number))]);
         }
         if self.bus == Bus::Reader {
             let card = json!({"driver": "null-co", "node-name": format!("stick{number}-card"), "size": 64 << 20});
@@ -169,7 +150,7 @@ impl Stick {
         let plug = format!("{id}-usb");
         let serial = self.serial.map_or_else(|| format!("LAB{number:04}"), str::to_owned);
         let usb = |driver| json!({"driver": driver, "id": plug, "bus": "xhci.0", "serial": serial});
-        let disk = json!({"drive": format!("{id}-file"), "removable": self.removable, "serial": serial,
+        let disk = json!({"drive": node(number), "removable": self.removable, "serial": serial,
             "werror": "report", "rerror": "report", "write-cache": "on"});
         let scsi =
             json!({"driver": "scsi-hd", "id": id, "bus": format!("{plug}.0"), "lun": 0, "vendor": "LAB", "product": "Stick"});
@@ -187,6 +168,16 @@ impl Stick {
             }
         }
     }
+}
+
+/// QEMU's block node behind a stick.
+fn node(number: usize) -> String {
+    format!("stick{number}-file")
+}
+
+/// The socket at which QEMU listens for a stick that leaves the bus.
+fn monitor(number: usize) -> String {
+    format!("stick{number}-qmp")
 }
 
 fn all_of(parts: impl IntoIterator<Item = Value>) -> Value {

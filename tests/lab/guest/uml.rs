@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::statvfs::statvfs;
 
+use super::guardian::Guardian;
 use super::machine::{Machine, Process};
 
 /// The kernel of Debian's package user-mode-linux.
@@ -15,12 +16,13 @@ pub const KERNEL: &str = "linux.uml";
 const INIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/guest/init-uml");
 const MEMORY: u64 = 1 << 30;
 
-/// Starts a machine whose /share is this folder.
-pub fn start(folder: &Path) -> Result<Machine, Box<dyn Error>> {
+/// Starts a machine whose /share is the guardian's folder.
+pub fn start(guardian: &Guardian) -> Result<Machine, Box<dyn Error>> {
+    let folder = guardian.folder();
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", KERNEL, "rootfstype=hostfs", "rootflags=/", "ro"]);
     command.arg(format!("mem={}M", MEMORY >> 20)).arg(format!("init={INIT}"));
-    command.arg(format!("share={}", folder.display())).arg(format!("uml_dir={}", folder.join("uml").display()));
+    command.arg(format!("share={}", folder.display())).arg(format!("uml_dir={}", guardian.sockets().display()));
     // The first serial line leads here; the console, of which the kernel's log is all that comes, to stderr.
     command.args(["ssl=null", "ssl0=fd:0,fd:1", "con=null", "con0=null,fd:2", "console=tty0", "panic=-1"]);
     // The memory is a file without a name: in memory itself, if there is room.

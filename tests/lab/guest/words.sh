@@ -1,7 +1,7 @@
 # What a story's script can say. It stands before every script, and runs in the guest under the host's own /bin/sh.
 cd /scratch || exit 1
-for program in discrip isoflash isoverify; do # also where the ordinary user can reach them
-    [ ! -e "$PROGRAMS/$program" ] || cp "$PROGRAMS/$program" /usr/bin/ || exit 1
+for program in discrip isoflash isoverify; do # also where the ordinary user can reach them; a copy of a debug build takes a second or two
+    [ ! -e "$PROGRAMS/$program" ] || { : >>"/usr/bin/$program" && mount --bind "$PROGRAMS/$program" "/usr/bin/$program"; } || exit 1
 done
 failures=0
 

@@ -53,7 +53,7 @@ pub fn cut(seed: u64, wanted: u32, mut news: impl FnMut(&Met)) -> Result<Met, Bo
         fs::write(guest.file("cut"), &old)?;
         fs::write(guest.file("left"), left.as_deref().unwrap_or(&old))?;
         let life = f64::from(LIFE.0 + random.below(LIFE.1 - LIFE.0)) / 1000.0;
-        let sticks = [Stick::emulated(buses[0], &format!("cut,{OPTIONS}"))?, Stick::emulated(buses[1], "left,size=24M")?];
+        let sticks = [Stick::emulated(buses[0], &format!("cut,{OPTIONS}")), Stick::emulated(buses[1], "left,size=24M")];
         let mut script = String::new();
         if left.is_some() {
             script += "finished() { ends 0 isoflash --yes /share/image.iso \"$(stick 1)\"; said verified; }\nchapter finished\n";

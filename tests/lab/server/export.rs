@@ -62,6 +62,8 @@ impl Export {
                 *lock(&served.client) = Some(client.try_clone()?);
                 nbd::serve(&client, shape, |request, data| record.keep(request, || served.act(request, data)))
             });
+            // The other end is to hear of it.
+            lock(&served.client).take();
             // A killed QEMU does not say good-bye.
             if let Err(error) = ending
                 && !matches!(
@@ -137,7 +139,7 @@ impl Socket {
 }
 
 /// All of the request, in as many goes as the stick needs.
-fn carry_out(stick: &Stick, request: Request, data: &mut [u8]) -> Result<(), Errno> {
+pub fn carry_out(stick: &Stick, request: Request, data: &mut [u8]) -> Result<(), Errno> {
     let ending = match request.operation {
         Operation::Read => stick.read_at(data, request.offset),
         Operation::Write { .. } => stick.write_at(data, request.offset).map_err(|error| error.cause),

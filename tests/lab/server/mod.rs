@@ -24,8 +24,8 @@
 
 mod drive;
 pub mod export;
-mod nbd;
-mod ring;
+pub mod nbd;
+pub mod ring;
 mod target;
 
 use std::error::Error;

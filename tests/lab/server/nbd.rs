@@ -59,7 +59,7 @@ pub enum Operation {
     Flush,
 }
 
-/// A request; offset and length in bytes, and both anything.
+/// A request; offset and length in bytes, on the disk, but perhaps no whole sectors.
 #[derive(Debug, Clone, Copy)]
 pub struct Request {
     pub operation: Operation,
@@ -110,7 +110,10 @@ pub fn serve(
         if matches!(operation, Some(Operation::Write { .. })) {
             client.read_exact(&mut data)?;
         }
+        let is_inside = offset.checked_add(length.into()).is_some_and(|end| end <= shape.geometry.bytes);
         let ending = match operation {
+            Some(Operation::Read) if !is_inside => Err(Errno::EINVAL),
+            Some(Operation::Write { .. }) if !is_inside => Err(Errno::ENOSPC),
             Some(operation) => act(Request { operation, offset, length }, &mut data),
             None => Err(Errno::EINVAL),
         };

@@ -47,28 +47,28 @@ const UFLAG_UNKNOWN_OP: u8 = 1;
 const UFLAG_READ_LEN: u8 = 2;
 
 /// A command that waits for its response. Its entry stays in the ring until then.
-pub(super) struct Command {
+pub struct Command {
     /// The command block, as long as its opcode says.
-    pub(super) cdb: Vec<u8>,
+    pub cdb: Vec<u8>,
     /// Length of its data in bytes, to whichever side it goes.
-    pub(super) len: usize,
+    pub len: usize,
     entry: Range<usize>,
     /// Where its data lies in the mapping, in order.
     pieces: Vec<Range<usize>>,
 }
 
 /// How a command ended.
-pub(super) struct Response<'a> {
+pub struct Response<'a> {
     /// SCSI status.
-    pub(super) status: u8,
+    pub status: u8,
     /// What the initiator gets; where it is less than was asked for, the rest is the residual.
-    pub(super) data: &'a [u8],
+    pub data: &'a [u8],
     /// Sense data, of which 96 bytes are passed on.
-    pub(super) sense: Vec<u8>,
+    pub sense: Vec<u8>,
 }
 
 /// The ring, and the UIO device whose reads wait for commands and whose writes announce responses.
-pub(super) struct Ring {
+pub struct Ring {
     uio: File,
     shared: Shared,
     /// Where the ring begins in the mapping.
@@ -79,11 +79,16 @@ pub(super) struct Ring {
 
 impl Ring {
     /// Maps the UIO device of this node; `sysfs` is its folder in /sys/class/uio.
-    pub(super) fn map(node: &Path, sysfs: &Path) -> io::Result<Self> {
+    pub fn map(node: &Path, sysfs: &Path) -> io::Result<Self> {
         let size = fs::read_to_string(sysfs.join("maps/map0/size"))?;
         let size = usize::from_str_radix(size.trim().trim_start_matches("0x"), 16).map_err(io::Error::other)?;
         let uio = File::options().read(true).write(true).open(node)?;
         let shared = Shared::map(&uio, size)?;
+        Self::over(uio, shared)
+    }
+
+    /// The ring in this mapping.
+    pub fn over(uio: File, shared: Shared) -> io::Result<Self> {
         let [a, b, c, d] = shared.word(0)?.load(Ordering::Acquire).to_ne_bytes();
         let (version, flags) = (u16::from_ne_bytes([a, b]), u16::from_ne_bytes([c, d]));
         if version != MAILBOX_VERSION || flags & CAN_READ_LEN == 0 {
@@ -94,7 +99,7 @@ impl Ring {
     }
 
     /// Returns when there may be commands, or after so many milliseconds.
-    pub(super) fn wait(&mut self, limit: u8) -> io::Result<()> {
+    pub fn wait(&mut self, limit: u8) -> io::Result<()> {
         let mut waiting = [PollFd::new(self.uio.as_fd(), PollFlags::POLLIN)];
         match poll(&mut waiting, PollTimeout::from(limit)) {
             Ok(1..) => self.uio.read_exact(&mut [0; 4]),
@@ -104,7 +109,7 @@ impl Ring {
     }
 
     /// The oldest command that has no response yet. Entries that are none are dealt with on the way.
-    pub(super) fn next(&mut self) -> io::Result<Option<Command>> {
+    pub fn next(&mut self) -> io::Result<Option<Command>> {
         loop {
             // Acquire: what the kernel wrote before it moved the head is there.
             let (head, tail) = (self.shared.word(CMD_HEAD)?.load(Ordering::Acquire) as usize, self.shared.field(CMD_TAIL)?);
@@ -114,7 +119,9 @@ impl Ring {
             let at = self.begin + tail;
             let len_op = self.shared.word(at)?.load(Ordering::Relaxed);
             let (len, op) = ((len_op & !OP_MASK) as usize, len_op & OP_MASK);
-            if len == 0 || tail + len > self.size {
+            // The entries end where the head is, perhaps after they began anew: a tail that got past it would never meet it.
+            let end = if head > tail { head } else { self.size };
+            if head >= self.size || len == 0 || tail + len > end {
                 return Err(broken(at));
             }
             let entry = at..at + len;
@@ -128,7 +135,7 @@ impl Ring {
 
     /// Ends a command. Bytes moved count also beside sense, as with a recovered error; none at all can't be told (the kernel takes 0
     /// for "not said", and then for all if the status is GOOD).
-    pub(super) fn end(&mut self, command: Command, response: &Response<'_>) -> io::Result<()> {
+    pub fn end(&mut self, command: Command, response: &Response<'_>) -> io::Result<()> {
         let Command { entry, pieces, len, .. } = command;
         let mut data = response.data;
         for piece in pieces {
@@ -174,13 +181,14 @@ impl Ring {
 }
 
 /// The mapping; unmapped when it is dropped.
-struct Shared {
+pub struct Shared {
     start: NonNull<u8>,
     len: usize,
 }
 
 impl Shared {
-    fn map(file: &File, len: usize) -> io::Result<Self> {
+    /// Maps so many bytes of a file, from its beginning.
+    pub fn map(file: &File, len: usize) -> io::Result<Self> {
         let (rights, fd) = (libc::PROT_READ | libc::PROT_WRITE, file.as_raw_fd());
         // SAFETY: at an address of the kernel's choice, so that no memory of ours is touched; a failure is looked at.
         let start = unsafe { libc::mmap(ptr::null_mut(), len, rights, libc::MAP_SHARED, fd, 0) };

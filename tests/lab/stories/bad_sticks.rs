@@ -20,9 +20,9 @@ fn fake() -> Ending {
     let guest = Guest::new()?;
     guest.disc("image.iso", 31, 6000)?;
     let guest = guest.with_sticks([
-        Stick::emulated(Bus::Usb, "wraps,size=32M,real=8M,wrap")?,
-        Stick::emulated(Bus::Uas, "drops,size=32M,real=8M,drop")?,
-        Stick::emulated(Bus::Usb, "flips,size=32M,flip=3M")?,
+        Stick::emulated(Bus::Usb, "wraps,size=32M,real=8M,wrap"),
+        Stick::emulated(Bus::Uas, "drops,size=32M,real=8M,drop"),
+        Stick::emulated(Bus::Usb, "flips,size=32M,flip=3M"),
     ]);
     guest.run(
         r#"
@@ -44,9 +44,9 @@ fn failing() -> Ending {
     let guest = Guest::new()?;
     guest.disc("image.iso", 32, 6000)?;
     let guest = guest.with_sticks([
-        Stick::emulated(Bus::Usb, "broken,size=32M,eio=6M+4K@w")?,
-        Stick::emulated(Bus::Uas, "mute,size=32M,eio=6M+4K@r")?,
-        Stick::emulated(Bus::Usb, "leaves,size=32M,gone-after=10M")?,
+        Stick::emulated(Bus::Usb, "broken,size=32M,eio=6M+4K@w"),
+        Stick::emulated(Bus::Uas, "mute,size=32M,eio=6M+4K@r"),
+        Stick::emulated(Bus::Usb, "leaves,size=32M,gone-after=10M"),
     ]);
     guest.run(
         r#"
@@ -82,9 +82,9 @@ fn slow() -> Ending {
     let guest = Guest::new()?;
     let image = guest.disc("image.iso", 33, 6001)?;
     let guest = guest.with_sticks([
-        Stick::emulated(Bus::Usb, "zone,size=32M,slow=4M+1M@200")?,
-        Stick::emulated(Bus::Bot4096, "large,size=32M,sector=4096,slow=1s+1s@500")?,
-        Stick::emulated(Bus::Usb, "paced,size=64M,speed=10M@w,speed=20M@r")?,
+        Stick::emulated(Bus::Usb, "zone,size=32M,slow=4M+1M@200"),
+        Stick::emulated(Bus::Bot4096, "large,size=32M,sector=4096,slow=1s+1s@500"),
+        Stick::emulated(Bus::Usb, "paced,size=64M,speed=10M@w,speed=20M@r"),
     ]);
     let said = guest.run(
         r#"
@@ -120,9 +120,9 @@ fn power_cut() -> Ending {
     let guest = Guest::new()?;
     let image = guest.disc("image.iso", 34, 6000)?;
     let guest = guest.with_sticks([
-        Stick::emulated(Bus::Usb, "liar,size=32M,cache=4M,nofua")?,
-        Stick::emulated(Bus::Usb, "pulled,size=32M,cache=4M,speed=4M@w")?,
-        Stick::emulated(Bus::Usb, "cut,size=32M,cache=4M,speed=4M@w")?,
+        Stick::emulated(Bus::Usb, "liar,size=32M,cache=4M,nofua"),
+        Stick::emulated(Bus::Usb, "pulled,size=32M,cache=4M,speed=4M@w"),
+        Stick::emulated(Bus::Usb, "cut,size=32M,cache=4M,speed=4M@w"),
     ]);
     let mut said = guest.run(
         r#"
