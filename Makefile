@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 UDEVDIR ?= /usr/lib/udev/rules.d
 
-.PHONY: all test lint lab-setup lab trees install
+.PHONY: all test lint lab-setup lab lab-long trees install
 
 all:
 	cargo build --release

@@ -11,7 +11,7 @@ pub(super) const LABELLED: usize = 8;
 const NARROW: u16 = 40;
 
 /// A line as it is to be printed. On a terminal it is broken between words, and what follows begins at column `indent`; anywhere else it
-/// stays one line. Words are never broken: names can be copied.
+/// stays one line. Words are never broken: a name without spaces can be copied.
 pub(super) fn wrap(line: &str, indent: usize, output: impl AsFd) -> String {
     match terminal_size_of(output) {
         Some((Width(width), _)) if width >= NARROW => fill(line, indent, width.into()),

@@ -236,5 +236,11 @@ fn what_happens_while_the_question_stands_counts() {
     assert!(session.status == Some(5) && session.shown.contains("holds something else now"), "{}", session.shown);
     let Some(session) = asked(&mut || folder.shell(&format!("losetup -d {}", device.node)).must_be(0)) else { return };
     assert!(session.status == Some(5) && session.shown.contains("is gone, or another disk"), "{}", session.shown);
+    // A file that is to be replaced, and is a disk by then.
+    let mut made = None;
+    let args = ["--overwrite-file", "a.iso", "s.img"];
+    let meanwhile = &mut || made = Loop::of(&folder, "s.img", &[]);
+    let Some(session) = at_terminal_of(None, &folder, &args, &[("Erase? [y/N]", "y\n")], meanwhile) else { return };
+    assert!(made.is_none() || session.status == Some(5) && session.shown.contains("is made of it"), "{}", session.shown);
     assert!(folder.read("s.img")[8..] == noise(OLD, 8 * MIB)[8..]);
 }

@@ -101,7 +101,8 @@ impl Disk {
                 now.shown_points()
             )));
         }
-        if now.judged.lines != self.judged.lines {
+        // A card does not show every partition, but asks for a word because of any.
+        if now.judged.lines != self.judged.lines || now.judged.unusual() != self.judged.unusual() {
             return Err(Failure::refused(format!(
                 "{} holds something else now than what was shown; nothing was written to it; run the command again",
                 self.given.display()

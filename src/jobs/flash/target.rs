@@ -135,6 +135,10 @@ impl<'a> Target<'a> {
             }
             Self::Given(given, _) => Ok(Opened { medium: Arc::clone(&given.medium), disk: None, made: None }),
             Self::File(path, existing) => {
+                if *existing == Existing::Replace {
+                    // Once more: somebody may have made a disk of it while the question stood.
+                    refuse_shown(path)?;
+                }
                 let file = RegularFile::create(path, *existing).map_err(|error| {
                     let why = match error.kind() {
                         std::io::ErrorKind::WouldBlock => {

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::event::{Event, FlashOutcome, Observer};
+use crate::event::{FlashOutcome, Observer};
 use crate::image::signature::{self, Kind};
 use crate::jobs::{Failure, cards};
 use crate::pipeline::CHUNK;
 use crate::status::Status;
-use crate::sys::{Inhibit, Stop};
+use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests, Expected, Ledger};
 
 use super::passes::Passes;
@@ -37,10 +37,6 @@ pub(super) struct Written {
 impl Writing<'_> {
     /// Writes and proves.
     pub(super) fn run(&self, observer: &mut dyn Observer, stop: &Stop, outcome: &mut FlashOutcome) -> Result<Written, Failure> {
-        let inhibit = Inhibit::sleep("isoflash", "writing an image");
-        if let Err(why) = &inhibit {
-            observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
-        }
         let algorithms: BTreeSet<Algorithm> = std::iter::once(Algorithm::Sha256)
             .chain(self.request.digests.iter().copied())
             .chain(self.expected.iter().flat_map(|expected| expected.algorithms()))
@@ -65,11 +61,11 @@ impl Writing<'_> {
             Proof::ReadBack => Some(passes.prove_body(&written, algorithms)?),
             Proof::None => None,
         };
-        self.check_disk()?;
+        self.check_disk(&passes)?;
         passes.write_head()?;
         if proved.is_some() {
             passes.prove_head(&written)?;
-            self.check_disk()?;
+            self.check_disk(&passes)?;
         }
         outcome.verified = proved.is_some();
         let sha256 = written.digests.get(&Algorithm::Sha256).cloned().unwrap_or_default();
@@ -113,11 +109,12 @@ impl Writing<'_> {
     }
 
     /// Pinned from the card to the last byte: the disk is still the one that the person was asked about.
-    fn check_disk(&self) -> Result<(), Failure> {
+    fn check_disk(&self, passes: &Passes<'_>) -> Result<(), Failure> {
         match (self.target, &self.opened.disk) {
             (Target::Disk(disk), Some(device)) if !disk.is_same(device) => Err(Failure::stopped(format!(
-                "{} was changed or unplugged meanwhile; nothing is proved; plug the stick in again, and run the same command",
-                disk.card().node
+                "{} was changed or unplugged meanwhile; nothing is proved; plug the stick in again ({}), and run the same command",
+                disk.card().node,
+                passes.state()
             ))),
             _ => Ok(()),
         }

@@ -152,7 +152,7 @@ impl Passes<'_> {
                 differences.push(span.offset, span.length);
                 continue;
             }
-            if let Some((ours, theirs)) = self.both(number, digest) {
+            if let Some((ours, theirs)) = self.both(number, digest, symptoms) {
                 let theirs = &theirs[..ours.len()];
                 differences.push_differences(&ours, theirs, span.offset, sector);
                 symptoms.look(&ours, theirs, span.offset, sector);
@@ -166,7 +166,7 @@ impl Passes<'_> {
 
     /// A chunk of the source and its sectors of the medium, both read once more; `None` where that can't be done. What can't be read is named as
     /// that, and no difference.
-    fn both(&self, number: usize, digest: &str) -> Option<(Vec<u8>, Buffer)> {
+    fn both(&self, number: usize, digest: &str, symptoms: &mut Symptoms) -> Option<(Vec<u8>, Buffer)> {
         if self.stop.requested().is_some() {
             return None;
         }
@@ -180,6 +180,7 @@ impl Passes<'_> {
             theirs[..head.len()].copy_from_slice(head);
         }
         for hole in unreadable.iter() {
+            symptoms.unclear();
             let (from, to) = ((hole.offset - span.offset) as usize, (hole.end() - span.offset) as usize);
             let to = to.min(ours.len());
             theirs[from.min(to)..to].copy_from_slice(&ours[from.min(to)..to]);
@@ -187,9 +188,10 @@ impl Passes<'_> {
         Some((ours, theirs))
     }
 
-    /// What is wrong with the medium, if that can be proved. A file has no addresses of its own, and says nothing about a stick.
+    /// What is wrong with the medium, if that can be proved, and nobody wants to stop: marks are not written for that. A file has no addresses of its own, and says nothing about a stick.
     fn diagnose(&mut self, symptoms: &Symptoms) -> Option<Defect> {
-        let marked = self.head.as_ref().filter(|_| !self.is_file())?.len() as u64;
+        let is_asked_for = !self.is_file() && self.stop.requested().is_none();
+        let marked = self.head.as_ref().filter(|_| is_asked_for)?.len() as u64;
         let medium = Arc::clone(&self.medium);
         let end = self.outcome.bytes.next_multiple_of(medium.geometry().sector.into());
         let echo = marks::echo(&*medium, marked, end, |at| {
@@ -221,7 +223,7 @@ impl Passes<'_> {
                 show_size(from)
             ),
             Some(Defect::Flips { bits, sectors, first }) => format!(
-                "{name} flips bits: {} of {} came back wrong, the first in byte {first}; its cells or its connection are failing; {advice}",
+                "{name} flips bits: {} of {} came back wrong, the first in byte {first}; its cells, its connection or this computer's memory are failing; {advice}",
                 counted(bits, "bit"),
                 counted(sectors, "sector")
             ),

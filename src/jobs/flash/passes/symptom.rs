@@ -7,15 +7,15 @@ use super::marks::Echo;
 /// Bits of a sector that may be wrong for it to count as flipped. Two sectors that have nothing to do with each other differ in hundreds.
 const FLIPPED: u32 = 8;
 
-/// Sectors that must be lost before it is said that all from there on are: one or two are a bad block.
-const SEVERAL: u64 = 8;
+/// Bytes that must be lost before it is said that all from there on are: less may be one bad page of cells, whatever the sectors' size.
+const MANY: u64 = 64 << 10;
 
 /// What was seen of what came back, from the beginning on.
 #[derive(Debug, Default)]
 pub(super) struct Symptoms {
     /// The first sector that is wrong.
     first: Option<u64>,
-    /// Sectors in which something else came back.
+    /// Bytes of sectors in which something else came back.
     lost: u64,
     /// Sectors in which bits are wrong, and these bits.
     flipped: u64,
@@ -42,7 +42,7 @@ impl Symptoms {
             self.first.get_or_insert(at);
             let bits: u32 = written.iter().zip(back).map(|(written, back)| (written ^ back).count_ones()).sum();
             if bits > FLIPPED || is_uniform(back) {
-                self.lost += 1;
+                self.lost += back.len() as u64;
                 continue;
             }
             if self.flipped == 0 {
@@ -80,10 +80,12 @@ impl Symptoms {
         }
         let first = self.first.filter(|_| !self.is_unclear)?;
         match (self.lost, self.flipped) {
-            (lost, 0) if lost >= SEVERAL && !self.is_patchy => {
-                let from = if first <= head { echo.kept.min(first) } else { first };
-                Some(Defect::Loses { from })
-            }
+            (lost, 0) if lost >= MANY && !self.is_patchy => match first {
+                first if first <= head => Some(Defect::Loses { from: echo.kept.min(first) }),
+                // What came later was there, and the marks are not: it takes nothing any more since then, or its reader brings nothing.
+                _ if echo.kept < head => None,
+                first => Some(Defect::Loses { from: first }),
+            },
             (0, sectors) if !self.is_partial => Some(Defect::Flips { bits: self.bits, sectors, first: self.first_bit }),
             _ => None,
         }
@@ -109,6 +111,8 @@ mod tests {
     const SECTOR: usize = 512;
     /// What is withheld.
     const HEAD: usize = 8 * SECTOR;
+    /// As many sectors as must be lost at least.
+    const SECTORS: usize = MANY as usize / SECTOR;
 
     /// What is wrong with a stick.
     #[derive(Debug, Clone)]
@@ -202,7 +206,7 @@ mod tests {
             1 => Just(0),
             1 => 1u64..4,
         ];
-        proptest::collection::vec((sector, 1usize..20), 1..12).prop_map(|runs| {
+        proptest::collection::vec((sector, 1usize..40), 1..12).prop_map(|runs| {
             let mut image = Vec::new();
             for (seed, sectors) in runs {
                 for number in 0..sectors as u64 {
@@ -228,7 +232,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_stick_is_said_to_be_what_it_is_not(image in images(), real in 1usize..200, kind in kinds()) {
+        fn no_stick_is_said_to_be_what_it_is_not(image in images(), real in 1usize..400, kind in kinds()) {
             let real = real * SECTOR;
             let stick = Stick { real, kind: kind.clone(), cells: Mutex::new(vec![0x5a; 1 << 20]) };
             let found = flashed(&image, &stick);
@@ -251,23 +255,26 @@ mod tests {
 
     #[test]
     fn what_contradicts_itself_proves_nothing() {
-        let echo = Echo { period: None, kept: 4096 };
-        let written: Vec<u8> = (0..40 * SECTOR).map(|at| (at * 7 + at / 512 * 31) as u8).collect();
+        let written: Vec<u8> = (0..(40 + SECTORS) * SECTOR).map(|at| (at * 7 + at / 512 * 31) as u8).collect();
         let lost = |sectors: &[usize]| {
             let mut back = written.clone();
             sectors.iter().for_each(|sector| back[sector * SECTOR..(sector + 1) * SECTOR].fill(0));
             back
         };
-        let found = |back: &[u8]| {
+        let found_with = |back: &[u8], kept| {
             let mut symptoms = Symptoms::default();
             symptoms.look(&written, back, 0, SECTOR as u32);
-            symptoms.finding(echo, 4096)
+            symptoms.finding(Echo { period: None, kept }, HEAD as u64)
         };
-        let rest: Vec<usize> = (20..40).collect();
+        let found = |back: &[u8]| found_with(back, HEAD as u64);
+        let rest: Vec<usize> = (20..40 + SECTORS).collect();
         assert_eq!(found(&lost(&rest)), Some(Defect::Loses { from: 20 * 512 }));
+        assert_eq!(found(&lost(&rest[20..])), Some(Defect::Loses { from: 40 * 512 }));
         // A bad block, at the end and elsewhere; a sector that is there after all; flipped bits besides.
-        assert_eq!(found(&lost(&rest[18..])), None);
-        assert_eq!(found(&lost(&rest[..12])), None);
+        assert_eq!(found(&lost(&rest[21..])), None);
+        assert_eq!(found(&lost(&rest[..SECTORS + 12])), None);
+        // A reader that brought what lies before, and then nothing more: not even the marks.
+        assert_eq!(found_with(&lost(&rest), 0), None);
         let mut back = lost(&rest);
         back[100] ^= 3;
         assert_eq!(found(&back), None);
@@ -280,7 +287,7 @@ mod tests {
             let mut symptoms = Symptoms::default();
             hinder(&mut symptoms);
             symptoms.look(&written, &back, 0, SECTOR as u32);
-            assert_eq!(symptoms.finding(echo, 4096), None);
+            assert_eq!(symptoms.finding(Echo { period: None, kept: HEAD as u64 }, HEAD as u64), None);
         }
     }
 }

@@ -79,7 +79,7 @@ impl Passes<'_> {
     }
 
     /// What a medium is good for that was left where it is now.
-    pub(super) fn state(&self) -> &'static str {
+    pub(in crate::jobs::flash) fn state(&self) -> &'static str {
         match (&self.head, self.is_head_written) {
             (None, _) => "it may still boot what was on it before",
             (Some(_), false) => "it does not boot now",
