@@ -21,8 +21,8 @@ use std::time::Instant;
 use crate::event::{Event, FlashOutcome, JobResult, Observer, Outcome};
 use crate::medium::Writable;
 use crate::status::Status;
-use crate::sys::Stop;
 use crate::sys::topology::Block;
+use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation};
 
 use super::{Ask, Failure, worker};
@@ -169,6 +169,11 @@ fn attempt(
     observer.event(&Event::Medium(card));
     *start = Instant::now();
 
+    // Before the medium is claimed: a process that is just being started has every claim, also when this one is killed meanwhile.
+    let inhibit = Inhibit::sleep("isoflash", "writing an image");
+    if let Err(why) = &inhibit {
+        observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
+    }
     target = match target {
         Target::Disk(disk) => Target::Disk(Box::new(disk.again(&source, request, observer)?)),
         other => other,

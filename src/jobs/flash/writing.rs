@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::event::{Event, FlashOutcome, Observer};
+use crate::event::{FlashOutcome, Observer};
 use crate::image::signature::{self, Kind};
 use crate::jobs::{Failure, cards};
 use crate::pipeline::CHUNK;
 use crate::status::Status;
-use crate::sys::{Inhibit, Stop};
+use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests, Expected, Ledger};
 
 use super::passes::Passes;
@@ -37,10 +37,6 @@ pub(super) struct Written {
 impl Writing<'_> {
     /// Writes and proves.
     pub(super) fn run(&self, observer: &mut dyn Observer, stop: &Stop, outcome: &mut FlashOutcome) -> Result<Written, Failure> {
-        let inhibit = Inhibit::sleep("isoflash", "writing an image");
-        if let Err(why) = &inhibit {
-            observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
-        }
         let algorithms: BTreeSet<Algorithm> = std::iter::once(Algorithm::Sha256)
             .chain(self.request.digests.iter().copied())
             .chain(self.expected.iter().flat_map(|expected| expected.algorithms()))
