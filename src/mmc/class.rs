@@ -48,7 +48,7 @@ impl Class {
         }
     }
 
-    /// True for parts of a disc that reading again can't help: they are named, not retried.
+    /// True for parts of a disc that reading again can't help: they are named, and only their edges are read again.
     pub fn is_region(self) -> bool {
         matches!(self, Self::OffTrack | Self::Protected)
     }

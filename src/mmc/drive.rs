@@ -18,6 +18,8 @@ pub struct Drive {
     nonce: u64,
     /// A unit attention said that the medium may have changed, and nobody has looked at it yet.
     pub(super) medium_may_have_changed: bool,
+    /// It has answered READ(10) with sectors, or by what is wrong with them.
+    pub(super) knows_read: bool,
     stop: Stop,
 }
 
@@ -89,7 +91,7 @@ impl Drive {
     /// A drive behind `transport`. Once `stop` asks, questions are no longer sent.
     pub fn new(transport: Box<dyn Transport>, stop: Stop) -> Self {
         let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
-        Self { transport, nonce: seed | 1, medium_may_have_changed: false, stop }
+        Self { transport, nonce: seed | 1, medium_may_have_changed: false, knows_read: false, stop }
     }
 
     /// Sectors of the longest read that the transport takes.

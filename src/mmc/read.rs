@@ -23,7 +23,7 @@ pub enum ReadEnd {
     Interrupted(Interruption),
     /// The drive is gone from the bus.
     Gone,
-    /// The drive does not know the command.
+    /// The drive does not know the command: it says so, and never answered one.
     Unsupported(Sense),
 }
 
@@ -52,6 +52,16 @@ impl Drive {
         let (Ok(count), Some(buffer)) = (u16::try_from(extent.count), buffer.get_mut(..length)) else {
             return ReadEnd::Transport(format!("a read of {} sectors is more than its buffer holds", extent.count));
         };
+        let end = self.read_checked(extent, count, buffer, limit);
+        self.knows_read |= matches!(end, ReadEnd::Good | ReadEnd::Recovered(_) | ReadEnd::Failed(..));
+        match end {
+            // It was about this read, then.
+            ReadEnd::Unsupported(sense) if self.knows_read => ReadEnd::Failed(Class::of(&sense), Some(sense)),
+            end => end,
+        }
+    }
+
+    fn read_checked(&mut self, extent: Extent, count: u16, buffer: &mut [u8], limit: Duration) -> ReadEnd {
         let poison = self.next_poison();
         buffer.chunks_exact_mut(poison.len()).for_each(|chunk| chunk.copy_from_slice(&poison));
         let completion = match self.execute(&Cdb::read_10(extent.first, count), Data::In(buffer), limit) {

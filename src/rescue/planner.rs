@@ -11,7 +11,8 @@
 //! 3. **sectors**: the `/` areas sector by sector. One that fails alone is `-`.
 //! 4. **retry**: the `-` sectors, as often as the person asked for.
 //!
-//! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed: sector by sector from both edges inwards.
+//! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed, in each retry as well: sector by sector from both
+//! edges inwards, up to the first failure.
 
 use crate::mmc::{Class, Extent};
 
@@ -242,8 +243,8 @@ impl Planner {
                 (Phase::Sweep, 1) => self.map.next_with(State::NonTried, self.cursor).map(|area| self.long_command(area)),
                 (Phase::Sweep, _) => self.map.last_with(State::NonTried, self.cursor).map(|area| self.long_command_at_end(area)),
                 (Phase::Blocks, _) => self.map.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
-                (Phase::Sectors, _) => self.next_sector(),
-                (Phase::Retry, _) => self.next_retry(),
+                (Phase::Sectors, _) => self.next_sector(State::NonScraped),
+                (Phase::Retry, _) => self.next_sector(State::Bad),
             };
             if found.is_some() {
                 return found;
@@ -272,19 +273,6 @@ impl Planner {
         };
         self.cursor = if (self.phase, self.pass) == (Phase::Sweep, 2) { self.map.len() } else { 0 };
         true
-    }
-
-    /// A bad sector that reading again may bring back.
-    fn next_retry(&self) -> Option<Extent> {
-        let mut from = self.cursor;
-        loop {
-            let area = self.map.next_with(State::Bad, from)?;
-            let class = self.classes.run_at(area.first)?;
-            if !class.value.is_some_and(Class::is_region) {
-                return Some(Extent { first: area.first, count: 1 });
-            }
-            from = class.extent.end().min(area.end());
-        }
     }
 
     /// A command of the present length at the front of `area`, ending at an ECC block's border if it can.
@@ -321,9 +309,9 @@ impl Planner {
         Extent::between(area.first, end.min(area.end()).min(self.border_after(area.first)))
     }
 
-    /// The first sector of the next area, or the last one of a region whose front edge is known.
-    fn next_sector(&mut self) -> Option<Extent> {
-        let area = self.map.next_with(State::NonScraped, self.cursor)?;
+    /// The first sector of the next area in this state, or the last one of a region whose front edge is known.
+    fn next_sector(&mut self, state: State) -> Option<Extent> {
+        let area = self.map.next_with(state, self.cursor)?;
         self.trim_back &= area.first == self.cursor;
         let first = if self.trim_back { self.region_end(area) - 1 } else { area.first };
         Some(Extent { first, count: 1 })
@@ -371,7 +359,9 @@ impl Planner {
             }
             Phase::Blocks if read.count == 1 => self.mark_suspect(read),
             Phase::Blocks => self.mark(read, State::NonScraped),
-            Phase::Sectors if class.is_region() && self.order == Order::EasyFirst => self.trim(read),
+            Phase::Sectors if class.is_region() && self.order == Order::EasyFirst => self.trim(read, State::NonScraped),
+            // Whatever the back edge says this time, it is one.
+            Phase::Retry if class.is_region() || self.trim_back => self.trim(read, State::Bad),
             Phase::Sectors | Phase::Retry => self.mark(read, State::Bad),
         }
     }
@@ -452,12 +442,12 @@ impl Planner {
         }
     }
 
-    /// A region's edge was found. After the front edge comes the back edge; between the two nothing is read.
-    fn trim(&mut self, read: Extent) {
+    /// A region's edge was found; its sectors are in this state. After the front edge comes the back edge; between the two nothing is read.
+    fn trim(&mut self, read: Extent, state: State) {
         if !self.trim_back {
             self.map.set(read, State::Bad);
             self.cursor = read.end();
-            self.trim_back = self.is_region(self.cursor) && self.map.get(self.cursor) == Some(State::NonScraped);
+            self.trim_back = self.is_region(self.cursor) && self.map.get(self.cursor) == Some(state);
             return;
         }
         self.trim_back = false;
@@ -603,6 +593,31 @@ mod tests {
         }
 
         #[test]
+        fn retries_bring_back_regions_that_passed(mut disc in discs(), retries in 1u32..3) {
+            let mut first = disc.planner(Extents::new(disc.sectors, State::NonTried));
+            finish(&mut first, &mut disc);
+            disc.region.clear();
+            let mut again = Planner { retries, classes: first.classes().clone(), ..disc.planner(first.map().clone()) };
+            finish(&mut again, &mut disc);
+            for lba in 0..disc.sectors {
+                let expected = if disc.dead.contains(&lba) { State::Bad } else { State::Finished };
+                prop_assert_eq!(again.map().get(lba), Some(expected), "LBA {}", lba);
+            }
+        }
+
+        #[test]
+        fn retries_cost_regions_their_edges(mut disc in discs(), retries in 1u32..4) {
+            let mut first = disc.planner(Extents::new(disc.sectors, State::NonTried));
+            finish(&mut first, &mut disc);
+            let edges = first.classes().iter().filter(|run| run.value.is_some_and(Class::is_region)).count() as u32 * 2;
+            disc.dead.clear();
+            disc.failing_reads = 0;
+            let mut again = Planner { retries, classes: first.classes().clone(), ..disc.planner(first.map().clone()) };
+            finish(&mut again, &mut disc);
+            prop_assert!(disc.failing_reads <= retries * edges, "{} failing reads of {edges} edges", disc.failing_reads);
+        }
+
+        #[test]
         fn in_sequence_each_sector_is_settled_before_the_next(mut disc in discs()) {
             let mut planner = Planner::new(Extents::new(disc.sectors, State::NonTried), disc.geometry(), Order::InSequence, 0);
             let mut settled = 0;
@@ -659,9 +674,9 @@ mod tests {
     #[test]
     fn retries_ask_again_as_often_as_told() {
         let mut disc =
-            Disc { sectors: 500, block: 1, dead: HashSet::from([77]), region: HashSet::from([300, 301]), ..Disc::default() };
+            Disc { sectors: 500, block: 1, dead: HashSet::from([77]), region: (300..400).collect(), ..Disc::default() };
         let mut planner = Planner::new(Extents::new(500, State::NonTried), disc.geometry(), Order::EasyFirst, 3);
         finish(&mut planner, &mut disc);
-        assert_eq!(disc.failed_alone, HashMap::from([(77, 4), (300, 1), (301, 1)]));
+        assert_eq!(disc.failed_alone, HashMap::from([(77, 4), (300, 4), (399, 4)]));
     }
 }

@@ -329,6 +329,28 @@ fn a_drive_that_knows_only_a_few_commands_is_read_all_the_same() {
 }
 
 #[test]
+fn a_drive_that_has_read_knows_how_to_read() {
+    // The look has read sector 16 by the same command: what is refused is this read.
+    passes(37, "read 0+8 sense=5/24/00 times=1\n");
+    passes(37, "read 0+8 sense=5/20/00 times=1\n");
+    costs(38, "read 0+4 sense=5/24/00\n", &vec![(0, 4)], "other");
+    let (folder, _) = trouble(39, "read * sense=5/20/00\n");
+    folder.ends(1, &[DRIVE, "out.iso"]).must_say("does not know READ(10)");
+}
+
+#[test]
+fn what_a_drive_once_called_no_data_or_protected_is_asked_for_again_by_order() {
+    for sense in ["5/64/00", "5/6f/03"] {
+        let (folder, image) = trouble(40, &format!("read 1000+300 sense={sense}\n"));
+        folder.ends(3, &[DRIVE, "out.iso"]);
+        folder.write("rules", "");
+        folder.ends(3, &[DRIVE, "out.iso"]);
+        folder.ends(0, &[DRIVE, "out.iso", "--retries", "1"]);
+        folder.must_hold("out.iso", &image, &[]);
+    }
+}
+
+#[test]
 fn a_dying_disc_in_a_bad_drive_still_gives_every_sector_that_it_has() {
     let rules = "read 100 hang=90000 times=1\nread 150+50 host=7 times=2\nread * skip=7 times=1 sense=6/29/00\n\
                  read 1000+5 sense=3/11/05\nread 2500 short=512 times=1\nread 3000+2 stale times=1\nread 3500 gone=900 times=1\n";

@@ -76,9 +76,8 @@ impl Disc {
             observer.event(&Event::notice(format!("track {} is audio, and not part of the image", track.number)));
         }
         if layout.copy_protected {
-            observer.event(&Event::notice(
-                "this DVD carries a copy protection: sectors that the drive does not give out are named, and not retried",
-            ));
+            observer
+                .event(&Event::notice("this DVD carries a copy protection: sectors that the drive does not give out are named"));
         }
     }
 }

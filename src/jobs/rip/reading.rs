@@ -178,12 +178,8 @@ impl Reading<'_> {
                 self.failed(extent, class, sense, Outcome::Failed(class, named));
                 Ok(())
             }
-            ReadEnd::Unsupported(sense) if self.tally.commands == 1 => {
-                Err(RipError::Failed(format!("the drive does not know READ(10) ({sense}, {}); try another drive", sense.text())))
-            }
             ReadEnd::Unsupported(sense) => {
-                self.failed(extent, Class::Other, Some(sense), Outcome::Failed(Class::Other, None));
-                Ok(())
+                Err(RipError::Failed(format!("the drive does not know READ(10) ({sense}, {}); try another drive", sense.text())))
             }
             ReadEnd::TimedOut => self.timed_out(extent),
             ReadEnd::Transport(why) => self.lost(extent, &why),

@@ -133,6 +133,9 @@ unplug_drive() {
 }
 drive_is_gone() { ! drive_runs "$1" && [ ! -e "$(node "$1")" ]; }
 
+# drive_is_back NAME: it is on the bus, also after a rule that said `gone`.
+drive_is_back() { [ -e "$(node "$1")" ]; }
+
 # fault NAME RULE...: from now on the drive has this fault as well (docs/formats.md, "Fault rules").
 fault() {
     (cat "/scratch/$1.rules" && shift && echo "$*") >"/scratch/$1.rules.new" || exit 1

@@ -13,6 +13,9 @@ use crate::disc::SECTOR;
 /// Every run ends within this, whatever the drive does: time is virtual, or the story's own.
 const LIMIT: Duration = Duration::from_secs(100);
 
+/// What a shell says of a process that was killed.
+const KILLED: i32 = 128 + 9;
+
 /// What must not be said by a run that did not read every sector.
 const SUCCESS: [&str; 3] = ["all read", "is complete", "matches the expected"];
 
@@ -34,19 +37,16 @@ pub fn start(folder: &Path, arguments: &[String]) -> Result<Child, String> {
     command.spawn().map_err(|error| format!("discrip: {error}"))
 }
 
-/// Waits for the end of a run; one that has not ended after `life` is killed, and one that should have ended by itself is a violation.
-pub fn wait(mut child: Child, folder: &Path, life: Option<Duration>) -> Result<Ran, String> {
+/// Waits for the end of a run, which must come by itself.
+pub fn wait(mut child: Child, folder: &Path) -> Result<Ran, String> {
     let begin = Instant::now();
     let ended = loop {
         match child.try_wait().map_err(|error| error.to_string())? {
             Some(ended) => break ended,
-            None if begin.elapsed() > life.unwrap_or(LIMIT) => {
-                let _ = child.kill(); // an error means that it has just ended
-                let ended = child.wait().map_err(|error| error.to_string())?;
-                if life.is_none() {
-                    return Err(format!("no end after {LIMIT:?}"));
-                }
-                break ended;
+            None if begin.elapsed() > LIMIT => {
+                let _ = child.kill(); // errors mean that it has just ended
+                let _ = child.wait();
+                return Err(format!("no end after {LIMIT:?}"));
             }
             None => std::thread::sleep(Duration::from_millis(2)),
         }
@@ -55,8 +55,15 @@ pub fn wait(mut child: Child, folder: &Path, life: Option<Duration>) -> Result<R
 }
 
 impl Ran {
+    /// What a run in a guest left in its folder; there is `status` as its shell saw it.
+    pub fn of_guest(folder: &Path) -> Result<Self, String> {
+        let status = fs::read_to_string(folder.join("status")).map_err(|error| format!("status: {error}"))?;
+        let status = status.trim().parse().map_err(|error| format!("status {status:?}: {error}"))?;
+        Self::read(folder, Some(status).filter(|status| *status != KILLED))
+    }
+
     /// What a run left in its folder.
-    pub fn read(folder: &Path, status: Option<i32>) -> Result<Self, String> {
+    fn read(folder: &Path, status: Option<i32>) -> Result<Self, String> {
         let text = |name| {
             let bytes = fs::read(folder.join(name)).map_err(|error| format!("{name}: {error}"))?;
             Ok::<_, String>(String::from_utf8_lossy(&bytes).into_owned())

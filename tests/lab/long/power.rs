@@ -17,11 +17,14 @@ const HEAD: usize = 1 << 20;
 /// Sectors of the image, and of the stick.
 const SECTORS: (usize, usize) = (5000, 12_288);
 
-/// The stick: its cache is lost, and it is slow enough to be met in mid-write.
+/// The sticks that lose the power.
+const CUT: [&str; 2] = ["cut0", "cut1"];
+
+/// Their cache is lost, and they are slow enough to be met in mid-write.
 const OPTIONS: &str = "size=24M,cache=4M,speed=6M@w";
 
-/// Writing and reading back take about so long in ms, from the start of the program on.
-const LIFE: (u32, u32) = (500, 4500);
+/// Writing two and reading them back takes about so long in ms, from the start of the programs on.
+const LIFE: (u32, u32) = (500, 6500);
 
 /// What the power cuts met.
 #[derive(Default)]
@@ -40,65 +43,85 @@ impl fmt::Display for Met {
     }
 }
 
-/// Cuts the power so often. Each machine first writes the stick of the one before to the end.
+/// Cuts the power so often, each time while two sticks are written. Of these the next machine writes the first to the end, and the
+/// program outside the other; outside, too, what the last one left.
 pub fn cut(seed: u64, wanted: u32, mut news: impl FnMut(&Met)) -> Result<Met, Box<dyn Error>> {
     let old = noise(seed, SECTORS.1)?;
     let mut met = Met::default();
     let mut left: Option<Vec<u8>> = None;
     for number in 1..=wanted.into() {
         let mut random = Random::of_round(seed, number);
-        let buses = if random.percent(50) { [Bus::Usb, Bus::Uas] } else { [Bus::Uas, Bus::Usb] };
+        let mut buses = [Bus::Usb, Bus::Uas];
+        if random.percent(50) {
+            buses.reverse();
+        }
+        let life = f64::from(LIFE.0 + random.below(LIFE.1 - LIFE.0)) / 1000.0;
+        let what = format!("--seed {seed}, power cut {number} after {life} s");
         let guest = Guest::new()?;
         let image = fs::read(guest.disc("image.iso", seed, SECTORS.0)?)?;
-        fs::write(guest.file("cut"), &old)?;
-        fs::write(guest.file("left"), left.as_deref().unwrap_or(&old))?;
-        let life = f64::from(LIFE.0 + random.below(LIFE.1 - LIFE.0)) / 1000.0;
-        let sticks = [Stick::emulated(buses[0], &format!("cut,{OPTIONS}")), Stick::emulated(buses[1], "left,size=24M")];
+        let mut sticks = Vec::new();
+        for (file, bus) in CUT.iter().zip(buses) {
+            fs::write(guest.file(file), &old)?;
+            sticks.push(Stick::emulated(bus, &format!("{file},{OPTIONS}")));
+        }
         let mut script = String::new();
-        if left.is_some() {
-            script += "finished() { ends 0 isoflash --yes /share/image.iso \"$(stick 1)\"; said verified; }\nchapter finished\n";
+        if let Some(left) = &left {
+            fs::write(guest.file("left"), left)?;
+            sticks.push(Stick::emulated(buses[0], "left,size=24M"));
+            script += "finished() { ends 0 isoflash --yes /share/image.iso \"$(stick 2)\"; said verified; }\nchapter finished\n";
         }
         script += &format!(
-            "cut() {{
-    node=$(stick 0)
+            "write() {{ got=0; isoflash --yes /share/image.iso \"$1\" >\"/share/$2.said\" 2>&1 || got=$?; echo $got >\"/share/$2.ended\"; }}
+cut() {{
+    first=$(stick 0) second=$(stick 1)
     host after {life} kill
-    got=0
-    isoflash --yes /share/image.iso \"$node\" >/share/said 2>&1 || got=$?
-    echo $got >/share/ended
+    write \"$first\" {} &
+    write \"$second\" {} &
     sleep 60
 }}
-chapter cut\n"
+chapter cut\n",
+            CUT[0], CUT[1]
         );
         let guest = guest.with_sticks(sticks);
-        let what = format!("--seed {seed}, power cut {number} after {life} s");
         guest.run(&script).map_err(|error| format!("{what}: {error}"))?;
         if left.is_some() {
             must_hold(&guest.file("left"), &image).map_err(|why| format!("{what}, the stick of the cut before: {why}"))?;
         }
-        let stick = fs::read(guest.file("cut"))?;
-        let state = state(&stick, &image, &old).ok_or_else(|| format!("{what}: the stick holds half an image that may boot"))?;
         met.cuts += 1;
-        match state {
-            State::Untouched => met.untouched += 1,
-            State::Dead => met.dead += 1,
-            State::Whole => met.whole += 1,
+        for file in CUT {
+            met.judge(&guest, file, &image, &old).map_err(|why| format!("{what}, {file}: {why}"))?;
         }
-        let ended = fs::read_to_string(guest.file("ended")).unwrap_or_default();
-        if ended.trim() == "0" && state != State::Whole {
-            return Err(format!("{what}: isoflash had called it verified").into());
-        }
-        left = Some(stick);
-        if met.cuts == wanted {
-            // The last one needs no machine.
-            let operand = format!("emulated:{}", guest.file("cut").display());
-            let mut isoflash = Command::new(env!("CARGO_BIN_EXE_isoflash"));
-            let ended =
-                isoflash.args(["--yes", "-q"]).arg(guest.file("image.iso")).arg(operand).stdout(Stdio::null()).status()?;
-            must_hold(&guest.file("cut"), &image).map_err(|why| format!("{what}, written again ({ended}): {why}"))?;
+        left = Some(fs::read(guest.file(CUT[0]))?);
+        let outside = if met.cuts == wanted { &CUT[..] } else { &CUT[1..] };
+        for file in outside {
+            write_again(&guest, file).map_err(|why| format!("{what}, {file}, written again: {why}"))?;
+            must_hold(&guest.file(file), &image).map_err(|why| format!("{what}, {file}, written again: {why}"))?;
         }
         news(&met);
     }
     Ok(met)
+}
+
+impl Met {
+    /// What became of a stick; an error if it is half an image that may boot, or isoflash had said more than is true.
+    fn judge(&mut self, guest: &Guest, file: &str, image: &[u8], old: &[u8]) -> Result<(), Box<dyn Error>> {
+        let state = state(&fs::read(guest.file(file))?, image, old).ok_or("it holds half an image that may boot")?;
+        match state {
+            State::Untouched => self.untouched += 1,
+            State::Dead => self.dead += 1,
+            State::Whole => self.whole += 1,
+        }
+        let ended = fs::read_to_string(guest.file(&format!("{file}.ended"))).unwrap_or_default();
+        if ended.trim() == "0" && state != State::Whole { Err("isoflash had called it verified".into()) } else { Ok(()) }
+    }
+}
+
+/// The same command, without a machine.
+fn write_again(guest: &Guest, file: &str) -> Result<(), Box<dyn Error>> {
+    let mut isoflash = Command::new(env!("CARGO_BIN_EXE_isoflash"));
+    isoflash.args(["--yes", "-q"]).arg(guest.file("image.iso")).arg(format!("emulated:{}", guest.file(file).display()));
+    let ended = isoflash.stdout(Stdio::null()).status()?;
+    if ended.success() { Ok(()) } else { Err(ended.to_string().into()) }
 }
 
 fn must_hold(stick: &Path, image: &[u8]) -> Result<(), Box<dyn Error>> {
