@@ -40,6 +40,22 @@ another_fault() {
     ends 3 discrip "$(node hurt)" worse.iso
     ends 0 test "$(lost worse.iso.map | wc -w)" = 27
 }
+same_fault_again() {
+    toc="sg_raw -r 12 $(generic hurt) 43 0 0 0 0 0 0 0 c 0"
+    for _ in 1 2 3; do
+        fault hurt '43 *' times=1 sense=5/24/00
+        ends 5 $toc
+        ends 0 $toc
+    done
+}
+back_and_forth() {
+    for _ in 1 2 3; do
+        for disc in other disc; do
+            change_disc hurt /share/$disc.iso
+            ends 0 cmp -n 100000 "$(node hurt)" /share/$disc.iso
+        done
+    done
+}
 unplugged() {
     unplug_drive hurt
     ends 0 test -s /share/hurt.record
@@ -47,7 +63,8 @@ unplugged() {
     ends 0 discrip "$(node healthy)" healthy.iso
     ends 0 cmp healthy.iso /share/disc.iso
 }
-chapter copied; chapter generic_node; chapter changed; chapter another_fault; chapter unplugged
+chapter copied; chapter generic_node; chapter changed; chapter another_fault; chapter same_fault_again
+chapter back_and_forth; chapter unplugged
 "#,
     )
 }
