@@ -115,6 +115,21 @@ fn a_stick_that_flips_bits_is_told_by_how_many() {
 }
 
 #[test]
+fn sectors_of_4096_bytes_are_told_in_the_same_way() {
+    let real = 5 * MIB + 3 * 4096;
+    for (faults, right) in [
+        (format!("real={real},wrap"), json!({ "kind": "wraps", "holds": real })),
+        (format!("real={real},drop"), json!({ "kind": "loses", "from": real })),
+        ("flip=5000001".into(), json!({ "kind": "flips", "bits": 1, "sectors": 1, "first": 5_000_001 })),
+        // A bad page is no sign that all behind it is gone: the image ends with it.
+        (format!("real={},drop", 9 * MIB - 8 * 4096), Value::Null),
+    ] {
+        let (ran, finding) = told(&noise(8, 9 * MIB), &format!("{faults},sector=4096"));
+        assert_eq!(finding, right, "{faults}: {ran}");
+    }
+}
+
+#[test]
 fn a_stream_tells_of_a_fake_as_well() {
     for real in [3 * MIB + 512, 8 * MIB] {
         let folder = Folder::new();
