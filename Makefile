@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 UDEVDIR ?= /usr/lib/udev/rules.d
 
-.PHONY: all test lint lab-setup lab lab-long trees install
+.PHONY: all test lint lab-setup lab compare lab-long trees install
 
 all:
 	cargo build --release
@@ -29,6 +29,10 @@ lab:
 HOURS ?= 8
 lab-long:
 	cargo test --test lab -- --long --hours $(HOURS) $(if $(SEED),--seed $(SEED))
+
+# Other people's programs and ours on the same twelve faults, in virtual machines; writes docs/comparison.md. Ten minutes.
+compare:
+	cargo test --test lab -- --compare
 
 # Sets up disks in virtual machines and writes what /sys says of them to tests/trees; the tests take it from there.
 trees:

@@ -85,7 +85,7 @@ fn a_data_session_behind_music_lies_at_its_own_address() {
 }
 
 #[test]
-fn protected_sectors_are_named_and_not_asked_for_again() {
+fn protected_sectors_are_named_and_only_their_edges_asked_for_again() {
     let folder = Folder::new();
     let mut image = disc(7, 30_000);
     image[400 * 2048..20_400 * 2048].fill(0);
@@ -97,12 +97,12 @@ fn protected_sectors_are_named_and_not_asked_for_again() {
     folder.map_must_say("out.iso.map", &[(400, 20_000)], 30_000);
     assert_eq!(damage(&result), [(400, 20_000, "protected".to_string())]);
     let failed = folder.failed_reads("commands");
-    assert_eq!(failed, folder.failed_reads("once"), "retried in vain");
+    assert_eq!(failed, folder.failed_reads("once") + 5 * 2, "retried in vain");
     assert!(failed < 20_000 / 10, "{failed} failing reads of a region that gives nothing");
 }
 
 #[test]
-fn form_2_sectors_are_named_and_not_asked_for_again() {
+fn form_2_sectors_are_named_and_only_their_edges_asked_for_again() {
     let folder = Folder::new();
     let mut image = disc(8, 9000);
     image[1000 * 2048..5500 * 2048].fill(0);
@@ -114,7 +114,7 @@ fn form_2_sectors_are_named_and_not_asked_for_again() {
     folder.map_must_say("out.iso.map", &[(1000, 4500)], 9000);
     assert_eq!(damage(&result), [(1000, 4500, "off-track".to_string())]);
     let failed = folder.failed_reads("commands");
-    assert_eq!(failed, folder.failed_reads("once"), "retried in vain");
+    assert_eq!(failed, folder.failed_reads("once") + 5 * 2, "retried in vain");
     assert!(failed < 4500 / 10, "{failed} failing reads of a region that gives nothing");
 }
 

@@ -34,7 +34,7 @@ pub const DISCS: [Disc; 8] = [
     Disc { name: "dead", what: "Three dead sectors in the middle", dead: &[1000..1002, 2000..2001], rules: "", is_slow: false },
     Disc {
         name: "end",
-        what: "Two dead sectors near the end, 10 sectors before it",
+        what: "Two dead sectors, ten sectors before the end",
         dead: &[2990..2991, 2991..2992],
         rules: "",
         is_slow: false,
@@ -48,9 +48,10 @@ pub const DISCS: [Disc; 8] = [
     },
     Disc {
         name: "mute",
-        what: "A dead sector, and a drive that does not say which",
-        dead: &[],
-        rules: "read 1000+1 sense=3/11/00 noinfo",
+        what: "Two dead sectors, and a drive that does not say which",
+        dead: &[1000..1001, 2000..2001],
+        rules: "read 1000+1 sense=3/11/00 noinfo
+read 2000+1 sense=3/11/00 noinfo",
         is_slow: false,
     },
     Disc {

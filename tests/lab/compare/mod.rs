@@ -25,7 +25,7 @@ const SECTOR: usize = 2048;
 pub struct Outcome {
     /// Its exit status; 124: it was stopped after three minutes.
     pub status: i32,
-    /// Bytes of the original that are not where they belong, in whole sectors' worth.
+    /// Sectors of the original that are not where they belong.
     pub lost: usize,
     /// What it printed.
     pub said: String,
@@ -105,8 +105,11 @@ fn outcome(guest: &Guest, fault: &str, number: usize, original: &[u8]) -> Result
     let read = |file| fs::read(folder.join(file)).map_err(|error| format!("{}/{file}: {error}", folder.display()));
     let text = |file| read(file).map(|text| String::from_utf8_lossy(&text).into_owned());
     let (status, said) = (text("status")?.trim().parse()?, text("said")?);
-    let data = read("data").unwrap_or_default(); // none, if it gave up before it made one
+    let data = match read("data") {
+        Err(_) if status != 0 => Vec::new(), // it gave up before it made any
+        data => data?,
+    };
     let wrong = |(number, sector): (usize, &[u8])| data.get(number * SECTOR..number * SECTOR + sector.len()) != Some(sector);
     let lost = original.chunks(SECTOR).enumerate().filter(|&(number, sector)| wrong((number, sector))).count();
-    Ok(Outcome { status, lost: lost * SECTOR, said })
+    Ok(Outcome { status, lost, said })
 }

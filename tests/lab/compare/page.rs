@@ -10,21 +10,8 @@ use super::tools::{READERS, Tool, WRITERS};
 const WIDTH: usize = 240;
 
 /// Words of a line that tells of trouble, in lower case.
-const TROUBLE: [&str; 13] = [
-    "error",
-    "fail",
-    "unread",
-    "bad",
-    "lost",
-    "can't",
-    "cannot",
-    "could not",
-    "fake",
-    "mismatch",
-    "wrong",
-    "another disc",
-    "changed",
-];
+const TROUBLE: [&str; 12] =
+    ["error", "fail", "unread", "bad", "lost", "can't", "cannot", "could", "fake", "mismatch", "wrong", "changed"];
 
 /// The page; outcomes are by fault, then by tool.
 pub fn render(versions: &str, discs: &[Vec<Outcome>], sticks: &[Vec<Outcome>]) -> Result<String, fmt::Error> {
@@ -33,21 +20,19 @@ pub fn render(versions: &str, discs: &[Vec<Outcome>], sticks: &[Vec<Outcome>]) -
 
 Made by `make compare`, from beginning to end: nothing in it is written by hand. {versions}.
 
-A cell has the exit status and how many bytes of the original are not in their place in the copy. **Bold: status 0, and not all is there**
+A cell has the exit status, and how many of the {} sectors (2048 bytes) are not right in the copy. **Bold: status 0, and not all is there**
 — a script, and who does not read closely, takes such a copy for good. Status 124: stopped after three minutes.
 
 ## From a disc
 
-An emulated drive behind the kernel's own sr and sg drivers; {} bytes on the disc, of which the last lie behind the file system: isosize knows
+An emulated drive behind the kernel's own sr and sg drivers. The last sectors of the disc lie behind the file system: isosize knows
 nothing of them.
 
 ",
-        super::faults::SECTORS as usize * super::SECTOR
+        super::faults::SECTORS
     );
-    let whats: Vec<_> = DISCS
-        .iter()
-        .map(|fault| (fault.what, fault.dead.iter().map(|dead| (dead.end - dead.start) * super::SECTOR as u64).sum()))
-        .collect();
+    let whats: Vec<_> =
+        DISCS.iter().map(|fault| (fault.what, fault.dead.iter().map(|dead| dead.end - dead.start).sum())).collect();
     section(&mut page, &whats, &READERS, discs)?;
     page += "## Onto a stick
 
@@ -60,12 +45,12 @@ When something is wrong isoflash leaves zeros in the first MiB, so that nothing 
     Ok(page)
 }
 
-/// A table, and below it the words. A fault has its name, and the bytes that nobody can read.
+/// A table, and below it the words. A fault has its name, and the sectors that nobody can read.
 fn section(page: &mut String, faults: &[(&str, u64)], tools: &[Tool], outcomes: &[Vec<Outcome>]) -> fmt::Result {
     let names: Vec<_> = tools.iter().map(|tool| tool.name).collect();
     writeln!(page, "| | {} |\n|{}", names.join(" | "), " --- |".repeat(names.len() + 1))?;
     for ((what, dead), outcomes) in faults.iter().zip(outcomes) {
-        let floor = if *dead > 0 { format!(" ({dead} bytes can't be read)") } else { String::new() };
+        let floor = if *dead > 0 { format!(" ({dead} can't be read)") } else { String::new() };
         let cells: Vec<_> = outcomes.iter().map(cell).collect();
         writeln!(page, "| {what}{floor} | {} |", cells.join(" | "))?;
     }

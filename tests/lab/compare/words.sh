@@ -14,6 +14,7 @@ plug() { # FAULT NUMBER OPTIONS
 
 reads() { # FAULT NUMBER COMMAND
     node=$(node "$1-$2") generic=$(generic "$1-$2") out=/share/$1-$2/data
+    [ -b "$node" ] || { echo "$1-$2: no drive"; exit 1; }
     export node generic out
     trial "/share/$1-$2" "$3"
     unplug_drive "$1-$2"
@@ -24,13 +25,14 @@ writes() { # FAULT NUMBER STICK COMMAND
     mkdir -p "$folder"
     cp /share/disc.iso disc.iso # where a program can make temporary files beside it
     node=$(stick "$3") disc=$PWD/disc.iso
+    [ -b "$node" ] || { echo "$1-$2: no stick"; exit 1; }
     export node disc
     trial "$folder" "$4"
     host unplug "stick$3" # and what is in no cell of it is gone
     wait_for test ! -b "$node"
     host plug "stick$3"
     wait_for is_there "$3"
-    dd if="$(stick "$3")" of="$folder/data" bs=1M count=$(($(stat -c %s "$disc") / 1048576 + 1)) iflag=direct status=none
+    dd if="$(stick "$3")" of="$folder/data" bs=1M count=$(($(stat -c %s "$disc") / 1048576 + 1)) iflag=direct status=none || exit 1
 }
 
 versions() {
