@@ -80,7 +80,8 @@ fn words(said: &str) -> String {
     let lines: Vec<_> = said.split(['\n', '\r']).map(plain).filter(|line| line.chars().any(char::is_alphanumeric)).collect();
     let is_trouble = |line: &&String| TROUBLE.iter().any(|word| line.to_lowercase().contains(word));
     let trouble = lines.iter().rposition(|line| is_trouble(&line));
-    let last = lines.iter().rposition(|line| !line.starts_with("SHA"));
+    let is_digest = |line: &String| ["CRC32 (", "MD5 (", "SHA"].iter().any(|name| line.starts_with(name));
+    let last = lines.iter().rposition(|line| !is_digest(line));
     let mut shown: Vec<_> = [trouble, last].into_iter().flatten().collect();
     shown.dedup();
     let shown: Vec<_> = shown.into_iter().filter_map(|number| lines.get(number)).map(|line| format!("`{line}`")).collect();
