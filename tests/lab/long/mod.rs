@@ -5,6 +5,8 @@ mod kills;
 mod power;
 mod rules;
 
+pub use kills::run as run_killed;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;

@@ -341,7 +341,11 @@ pub fn play_served(discs: &Discs, seed: u64, numbers: Range<u64>, tally: &mut Ta
         round.prepare(&folder, &round.damage, &round.rules.iter().map(there).collect::<Vec<_>>())?;
         script += &round.script(discs);
     }
-    let said = guest.run(&script)?;
+    let said = guest.run(&script).map_err(|error| {
+        let why = error.to_string();
+        let failed = rounds.iter().filter(|round| why.contains(&format!("round_{}: FAILED", round.number)));
+        failed.map(Round::to_string).collect::<String>() + &why
+    })?;
     for round in &rounds {
         round.judge_served(discs, &guest.file(&format!("round{}", round.number)), tally)?;
     }
