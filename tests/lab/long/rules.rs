@@ -21,6 +21,9 @@ pub const SECTORS: u32 = 3000;
 /// The longest that a drive behind the kernel's own drivers is gone, silent or slow at a time, in ms.
 const LONGEST_WAIT: u32 = 400;
 
+/// Commands with which the kernel identifies a drive, about.
+const INQUIRIES: u32 = 8;
+
 /// Runs without faults that it may take to get everything.
 const CLEAN_RUNS: u32 = 3;
 
@@ -320,6 +323,13 @@ fn served(rule: &str) -> Option<String> {
     let waits = words.iter().any(|word| WAITS.iter().any(|wait| word.starts_with(wait)));
     if waits && !words.iter().any(|word| word.starts_with("times=")) {
         words.push("times=4".to_owned());
+    }
+    // A drive that the kernel can't identify gets no node.
+    if ["any", "12"].iter().any(|op| rule.starts_with(&format!("{op} *"))) {
+        match words.iter_mut().find(|word| word.starts_with("skip=")) {
+            Some(skip) => *skip = format!("skip={}", skip["skip=".len()..].parse::<u32>().ok()? + INQUIRIES),
+            None => words.push(format!("skip={INQUIRIES}")),
+        }
     }
     Some(words.join(" "))
 }
