@@ -28,10 +28,12 @@ type Told = Box<dyn Fn() -> stories::Ending + Sync>;
 const MOST_MACHINES: usize = 4;
 
 fn main() -> ExitCode {
-    if let [_, mode, words @ ..] = &std::env::args().collect::<Vec<_>>()[..]
-        && mode == "--serve-drive"
-    {
-        return server::run(words);
+    if let [_, mode, words @ ..] = &std::env::args().collect::<Vec<_>>()[..] {
+        match mode.as_str() {
+            "--serve-drive" => return server::run(words),
+            "--kill" => return long::run_killed(words),
+            _ => {}
+        }
     }
     let (options, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
     let is_given = |name| options.iter().any(|option| option == name);

@@ -334,6 +334,8 @@ fn a_drive_that_has_read_knows_how_to_read() {
     passes(37, "read 0+8 sense=5/24/00 times=1\n");
     passes(37, "read 0+8 sense=5/20/00 times=1\n");
     costs(38, "read 0+4 sense=5/24/00\n", &vec![(0, 4)], "other");
+    // A drive that has not, yet: the look's two reads, and two of the disc.
+    passes(38, "read * sense=5/24/00 times=4\n");
     let (folder, _) = trouble(39, "read * sense=5/20/00\n");
     folder.ends(1, &[DRIVE, "out.iso"]).must_say("does not know READ(10)");
 }

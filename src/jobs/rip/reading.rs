@@ -70,6 +70,7 @@ pub(super) struct Tally {
     pub(super) recovered: u64,
     pub(super) errors: BTreeMap<Class, u64>,
     aborted: u32,
+    unsupported: u32,
     /// Where the drive was lost last.
     gone_at: Option<u32>,
     time_outs: u32,
@@ -138,6 +139,7 @@ impl Reading<'_> {
     /// Sectors came: into the pipeline with them.
     fn accept(&mut self, extent: Extent, buffer: Buffer) {
         self.tally.aborted = 0;
+        self.tally.unsupported = 0;
         self.tally.time_outs = 0;
         self.tally.transport = 0;
         self.tally.interruptions = 0;
@@ -176,6 +178,12 @@ impl Reading<'_> {
                 self.tally.interruptions = 0;
                 let named = sense.and_then(|sense| sense.information).and_then(|lba| u32::try_from(lba).ok());
                 self.failed(extent, class, sense, Outcome::Failed(class, named));
+                Ok(())
+            }
+            // A drive that has never read may say so by mistake, too.
+            ReadEnd::Unsupported(sense) if self.tally.unsupported + 1 < TRANSPORT_TRIES => {
+                self.failed(extent, Class::Other, Some(sense), Outcome::NotTried);
+                self.tally.unsupported += 1;
                 Ok(())
             }
             ReadEnd::Unsupported(sense) => {

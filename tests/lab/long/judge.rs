@@ -13,9 +13,6 @@ use crate::disc::SECTOR;
 /// Every run ends within this, whatever the drive does: time is virtual, or the story's own.
 const LIMIT: Duration = Duration::from_secs(100);
 
-/// What a shell says of a process that was killed.
-const KILLED: i32 = 128 + 9;
-
 /// What must not be said by a run that did not read every sector.
 const SUCCESS: [&str; 3] = ["all read", "is complete", "matches the expected"];
 
@@ -55,11 +52,14 @@ pub fn wait(mut child: Child, folder: &Path) -> Result<Ran, String> {
 }
 
 impl Ran {
-    /// What a run in a guest left in its folder; there is `status` as its shell saw it.
+    /// What a run in a guest left in its folder, and in `status` how it ended.
     pub fn of_guest(folder: &Path) -> Result<Self, String> {
         let status = fs::read_to_string(folder.join("status")).map_err(|error| format!("status: {error}"))?;
-        let status = status.trim().parse().map_err(|error| format!("status {status:?}: {error}"))?;
-        Self::read(folder, Some(status).filter(|status| *status != KILLED))
+        let status = match status.trim() {
+            "killed" => None,
+            status => Some(status.parse().map_err(|error| format!("status {status:?}: {error}"))?),
+        };
+        Self::read(folder, status)
     }
 
     /// What a run left in its folder.

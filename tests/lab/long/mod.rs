@@ -5,6 +5,8 @@ mod kills;
 mod power;
 mod rules;
 
+pub use kills::run as run_killed;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
@@ -20,7 +22,7 @@ pub const SAMPLES: &[(&str, Story)] = &[
     ("long_rules", || rules(&Extent { rounds: 1..31, ..Extent::sample() })),
     ("long_rules_by_sr", || rules_by_sr(&Extent { rounds: 1..4, ..Extent::sample() })),
     ("long_power_cuts", || power_cuts(&Extent { cuts: 1, ..Extent::sample() })),
-    ("long_kills", || kills(&Extent { kills: 30, ..Extent::sample() })),
+    ("long_kills", || kills(&Extent { kills: 24, ..Extent::sample() })),
 ];
 
 /// How often a run of the programs ended how.

@@ -21,6 +21,9 @@ pub const SECTORS: u32 = 3000;
 /// The longest that a drive behind the kernel's own drivers is gone, silent or slow at a time, in ms.
 const LONGEST_WAIT: u32 = 400;
 
+/// Commands with which the kernel identifies a drive, about.
+const INQUIRIES: u32 = 8;
+
 /// Runs without faults that it may take to get everything.
 const CLEAN_RUNS: u32 = 3;
 
@@ -321,6 +324,13 @@ fn served(rule: &str) -> Option<String> {
     if waits && !words.iter().any(|word| word.starts_with("times=")) {
         words.push("times=4".to_owned());
     }
+    // A drive that the kernel can't identify gets no node.
+    if ["any", "12"].iter().any(|op| rule.starts_with(&format!("{op} *"))) {
+        match words.iter_mut().find(|word| word.starts_with("skip=")) {
+            Some(skip) => *skip = format!("skip={}", skip["skip=".len()..].parse::<u32>().ok()? + INQUIRIES),
+            None => words.push(format!("skip={INQUIRIES}")),
+        }
+    }
     Some(words.join(" "))
 }
 
@@ -341,7 +351,11 @@ pub fn play_served(discs: &Discs, seed: u64, numbers: Range<u64>, tally: &mut Ta
         round.prepare(&folder, &round.damage, &round.rules.iter().map(there).collect::<Vec<_>>())?;
         script += &round.script(discs);
     }
-    let said = guest.run(&script)?;
+    let said = guest.run(&script).map_err(|error| {
+        let why = error.to_string();
+        let failed = rounds.iter().filter(|round| why.contains(&format!("round_{}: FAILED", round.number)));
+        failed.map(Round::to_string).collect::<String>() + &why
+    })?;
     for round in &rounds {
         round.judge_served(discs, &guest.file(&format!("round{}", round.number)), tally)?;
     }
