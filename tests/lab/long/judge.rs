@@ -215,9 +215,15 @@ impl Left {
     }
 }
 
-/// The digest that the run printed is the image's, says sha256sum.
+/// The digest that the run printed is the image's, says sha256sum. One that came to its end has printed one.
 pub fn digest_is_right(folder: &Path, ran: &Ran) -> Result<(), String> {
-    let Some(line) = ran.stdout.lines().find(|line| line.starts_with("SHA256 ")) else { return Ok(()) };
+    let printed = |line: &str| match serde_json::from_str::<serde_json::Value>(line) {
+        Ok(event) => event["digests"]["sha256"].as_str().map(|digest| format!("{digest}  out.iso")),
+        Err(_) => line.starts_with("SHA256 ").then(|| line.to_owned()),
+    };
+    let Some(line) = ran.stdout.lines().rev().find_map(printed) else {
+        return if matches!(ran.status, Some(0 | 3)) { Err("done, without a digest".into()) } else { Ok(()) };
+    };
     fs::write(folder.join("SUMS"), format!("{line}\n")).map_err(|error| error.to_string())?;
     let witness = Command::new("sha256sum").args(["--status", "-c", "SUMS"]).current_dir(folder).status();
     let is_right = witness.map_err(|error| format!("sha256sum: {error}"))?.success();

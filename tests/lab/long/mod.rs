@@ -14,6 +14,8 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use clap::Parser;
+
 use self::rules::{Discs, Round};
 use crate::stories::{Ending, Story};
 
@@ -130,10 +132,36 @@ type Test = fn(&Extent) -> Ending;
 /// All of them.
 const TESTS: [(&str, Test); 4] = [("power", power_cuts), ("kills", kills), ("rules", rules), ("rules_by_sr", rules_by_sr)];
 
-/// The long tests at full length, or those with one of these words in their name:
-/// `--long [--seed S] [--round R] [--rounds N] [--hours H] [--kills N] [--cuts N] [WORD…]`.
+/// Which long tests, and how much of them: `--long [OPTION…] [TEST…]`.
+#[derive(Parser)]
+struct Wanted {
+    /// The mode that this is about.
+    #[arg(long = "long", required = true)]
+    _mode: bool,
+    /// Plays the same again; without it, chance begins anew.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// One round of random rules, by its number.
+    #[arg(long)]
+    round: Option<u64>,
+    /// Rounds of random rules.
+    #[arg(long)]
+    rounds: Option<u64>,
+    /// How long rounds are played, if their number does not end them.
+    #[arg(long, default_value_t = 8)]
+    hours: u64,
+    #[arg(long, default_value_t = 1000)]
+    kills: u32,
+    #[arg(long, default_value_t = 20)]
+    cuts: u32,
+    /// All without one.
+    #[arg(value_parser = TESTS.map(|(name, _)| name))]
+    tests: Vec<String>,
+}
+
+/// The long tests that are wanted, one after the other.
 pub fn run() -> ExitCode {
-    match run_all() {
+    match run_all(&Wanted::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("{error}");
@@ -142,30 +170,25 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn run_all() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let number = |name: &str| {
-        let value = arguments.iter().position(|word| word == name).and_then(|at| arguments.get(at + 1));
-        value.map(|value| value.parse::<u64>().map_err(|error| format!("{name} {value}: {error}"))).transpose()
-    };
-    let words: Vec<&str> = TESTS.iter().map(|test| test.0).filter(|name| arguments.iter().any(|word| word == name)).collect();
-    let is_wanted = |name: &str| words.is_empty() || words.contains(&name);
-    let seed = match number("--seed")? {
+fn run_all(wanted: &Wanted) -> Result<(), Box<dyn Error>> {
+    let seed = match wanted.seed {
         Some(seed) => seed,
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
     };
-    let (first, count) = match (number("--round")?, number("--rounds")?) {
+    let (first, count) = match (wanted.round, wanted.rounds) {
         (Some(round), count) => (round, count.unwrap_or(1)),
         (None, count) => (1, count.unwrap_or(u64::MAX)),
     };
     let rounds = first..first.saturating_add(count);
     println!("long: seed {seed}");
-    // Half of the time for each of the two ways to play rounds, whatever the others take.
-    let time = Duration::from_secs(number("--hours")?.unwrap_or(8) * 3600) / 2;
-    let kills = number("--kills")?.unwrap_or(1000).try_into()?;
-    let cuts = number("--cuts")?.unwrap_or(20).try_into()?;
+    let is_wanted = |(name, _): &(&str, Test)| wanted.tests.is_empty() || wanted.tests.iter().any(|test| test == name);
+    let tests: Vec<_> = TESTS.into_iter().filter(is_wanted).collect();
+    // Those that play rounds share the time, whatever the others take.
+    let playing = tests.iter().filter(|(name, _)| name.starts_with("rules")).count().max(1) as u32;
+    let time = Duration::from_secs(wanted.hours.saturating_mul(3600)) / playing;
+    let Wanted { kills, cuts, .. } = *wanted;
     let extent = Extent { seed, rounds, kills, cuts, time, news: Duration::from_secs(60) };
-    for (name, test) in TESTS.iter().copied().filter(|(name, _)| is_wanted(name)) {
+    for (name, test) in tests {
         let begin = Instant::now();
         print!("long: {name}: {}", test(&extent)?);
         println!("long: {name}: {} s", begin.elapsed().as_secs());

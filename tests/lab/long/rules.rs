@@ -165,10 +165,7 @@ impl Round {
         self.prepare(folder, &self.damage, &self.rules)?;
         let mut command =
             vec![format!("emulated:disc.iso,{},damage=damage.map,faults=rules", self.options), "out.iso".to_owned()];
-        command.extend(self.arguments.iter().cloned());
-        if self.lies {
-            command.extend(["--sha256".to_owned(), discs.sha256.clone()]);
-        }
+        command.extend(self.options_of_discrip(discs));
         for _ in 0..self.runs {
             let ran = judge::wait(judge::start(folder, &command)?, folder)?;
             tally.count(ran.status);
@@ -240,11 +237,12 @@ chapter round_{number}\n"
                 (Some(6), Some(left)) if left.is_whole(discs.first(), 0).is_ok() => {
                     Err("the image is right, and called wrong".into())
                 }
+                (Some(0 | 3), None) => Err("done without an image".into()),
                 _ => Ok(()),
             };
         }
         let Some(left) = left else {
-            return if ran.status == Some(0) { Err("done without an image".into()) } else { Ok(()) };
+            return if matches!(ran.status, Some(0 | 3)) { Err("done without an image".into()) } else { Ok(()) };
         };
         // Another disc may have been in the drive all the time that sectors came; but no image is of two.
         let verdicts: Vec<_> = discs.discs.iter().map(|(_, disc)| left.is_of(disc).map(|()| disc)).collect();
