@@ -33,6 +33,7 @@ hangs() {
     cat hang.said
     ends 0 cat hang.status
     said 0
+    ends 0 grep -q 'did not answer in time' hang.said
     ends 0 grep -q '"host":3' hang.record # the limit, as the kernel tells it: DID_TIME_OUT, and SCSI status GOOD
     lacks hang ""
 }
