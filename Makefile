@@ -23,7 +23,7 @@ lab-setup:
 # A shell in a virtual machine with a damaged disc in a drive and a bad stick, and what to try there; with SCRIPT=file it runs that
 # instead (UML=1: in the faster machine, without the stick).
 lab:
-	@cargo test --quiet --test lab -- $(if $(SCRIPT),--run $(SCRIPT) $(if $(UML),--uml),--shell)
+	@cargo test --quiet --test lab -- $(if $(SCRIPT),--run '$(SCRIPT)' $(if $(UML),--uml),--shell)
 
 # The long tests: power cuts, kills, and random fault rules for so many hours; SEED=N repeats a night. `make test` holds a sample.
 HOURS ?= 8

@@ -11,8 +11,8 @@ use crate::guest::{Ending, Guest, Kind, terminal};
 /// What a shell says of a command that was killed: a script whose machine lost its power has no status of its own.
 const KILLED: u8 = 137;
 const SECTORS: usize = 5000;
-/// The drive is called `hurt` in the script.
-const DRIVE: &str = "plug_drive hurt emulated:/share/disc.iso,damage=/share/damage.map || exit\n";
+/// The drive is called `hurt` in the script. Its time is real: one that hangs or is gone for a while is so for the person, too.
+const DRIVE: &str = "plug_drive hurt emulated:/share/disc.iso,damage=/share/damage.map,clock=real,model=ideal || exit\n";
 /// A fake: an eighth of it is there, and what is written past that overwrites what was written before.
 const STICK: &str = "stick.img,size=64M,real=8M,wrap";
 /// Where the person's own script stands.

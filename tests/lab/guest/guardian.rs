@@ -39,7 +39,7 @@ impl Guardian {
             .spawn()?;
         let line = Mutex::new(process.stdin.take());
         let mut said = BufReader::new(process.stdout.take().ok_or("no line from the guardian")?).lines();
-        let mut folder = || said.next().unwrap_or(Err(io::ErrorKind::UnexpectedEof.into())).map(PathBuf::from);
+        let mut folder = || said.next().unwrap_or_else(|| Err(io::Error::other("no folder could be made"))).map(PathBuf::from);
         let (folder, sockets) = (folder()?, folder()?);
         Ok(Self { process, line, folder, sockets })
     }

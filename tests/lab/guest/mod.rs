@@ -168,8 +168,7 @@ impl Guest {
 
     /// The script, behind the words that it uses.
     fn script(&self, script: &str) -> Result<String, Box<dyn Error>> {
-        let built = Path::new(env!("CARGO_BIN_EXE_discrip")).parent().map(Path::to_owned);
-        let programs = std::env::var_os("PROGRAMS").map(PathBuf::from).or(built).unwrap_or_default();
+        let programs = programs()?;
         let lab = std::env::current_exe()?;
         let modules = match self.kind {
             Kind::Qemu => format!("{LAB}/kernel"),
@@ -186,5 +185,18 @@ impl Guest {
             lab.display(),
             include_str!("words.sh")
         ))
+    }
+}
+
+/// The folder with the programs: what was built here, or `PROGRAMS`. One without them would have the stories told of the host's own.
+fn programs() -> Result<PathBuf, Box<dyn Error>> {
+    let folder = match std::env::var_os("PROGRAMS") {
+        Some(folder) => fs::canonicalize(&folder).map_err(|error| format!("PROGRAMS={}: {error}", folder.display()))?,
+        None => Path::new(env!("CARGO_BIN_EXE_discrip")).parent().ok_or("no programs")?.to_owned(),
+    };
+    if folder.join("discrip").exists() {
+        Ok(folder)
+    } else {
+        Err(format!("PROGRAMS={}: no discrip there", folder.display()).into())
     }
 }

@@ -106,6 +106,7 @@ lost() { ddrescuelog -b 2048 -l - "$1" | tr '\n' ' '; }
 
 # plug_drive NAME OPERAND: an emulated drive behind the kernel's own drivers; each command that it gets is in /share/NAME.record.
 plug_drive() {
+    ! drive_runs "$1" 2>/dev/null || { echo "a drive called $1 is plugged in"; exit 1; }
     mkdir -p /etc/target # where the kernel keeps what it knows of targets, if it is there when the module is loaded
     for module in configfs target_core_user tcm_loop sr_mod sg; do load $module; done
     mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config || exit 1
@@ -122,12 +123,16 @@ plug_drive() {
 drive_settled() { grep -q '^ready ' "/scratch/$1.ready" || ! drive_runs "$1"; }
 drive_runs() { [ -e "/proc/$(cat "/scratch/$1.pid")/exe" ]; } # not so of a process that has ended, and was not waited for
 
+known() { [ -e "/scratch/$1.pid" ] || { echo "no drive was called $1" >&2; exit 1; }; }
+
 # node NAME, generic NAME: /dev/srN and /dev/sgN of an emulated drive, as it was last plugged in.
-node() { sed -n 's/^ready \([^ ]*\) .*/\1/p' "/scratch/$1.ready" | tail -n 1 | grep .; }
-generic() { sed -n 's/^ready [^ ]* //p' "/scratch/$1.ready" | tail -n 1 | grep .; }
+node() { known "$1" && sed -n 's/^ready \([^ ]*\) .*/\1/p' "/scratch/$1.ready" | tail -n 1 | grep .; }
+generic() { known "$1" && sed -n 's/^ready [^ ]* //p' "/scratch/$1.ready" | tail -n 1 | grep .; }
 
 # unplug_drive NAME: its plug comes out.
 unplug_drive() {
+    known "$1"
+    drive_runs "$1" || { echo "$1 is not plugged in"; exit 1; }
     kill "$(cat "/scratch/$1.pid")"
     wait_for drive_is_gone "$1"
 }
@@ -136,11 +141,17 @@ drive_is_gone() { ! drive_runs "$1" && [ ! -e "$(node "$1")" ]; }
 # drive_is_back NAME: it is on the bus, also after a rule that said `gone`.
 drive_is_back() { [ -e "$(node "$1")" ]; }
 
-# fault NAME RULE...: from now on the drive has this fault as well (docs/formats.md, "Fault rules").
+# fault NAME RULE...: from now on the drive has this fault as well (docs/formats.md, "Fault rules"). A rule that is none is refused
+# here: the drive itself could only fail, in every command.
 fault() {
+    known "$1"
     (cat "/scratch/$1.rules" && shift && echo "$*") >"/scratch/$1.rules.new" || exit 1
+    "$LAB_PROGRAM" --serve-drive "demo,faults=/scratch/$1.rules.new" --check || exit 1
     mv "/scratch/$1.rules.new" "/scratch/$1.rules"
 }
 
 # change_disc NAME [FILE]: another disc lies in the drive; without FILE none.
-change_disc() { fault "$1" 'any *' times=1 "disc=${2-}" sense=6/28/00; }
+change_disc() {
+    [ -z "${2-}" ] || [ -f "$2" ] || { echo "no disc: $2"; exit 1; }
+    fault "$1" 'any *' times=1 "disc=${2-}" sense=6/28/00
+}

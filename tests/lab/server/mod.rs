@@ -1,4 +1,4 @@
-//! `lab --serve-drive OPERAND [--record FILE]`: the emulated drive behind the kernel's own sr and sg, in a guest.
+//! `lab --serve-drive OPERAND [--record FILE | --check]`: the emulated drive behind the kernel's own sr and sg, in a guest.
 //!
 //! The kernel's target (target_core_user, tcm_loop) hands each command that sr or sg sends to this process, which has the drive of
 //! [`discsmith::emulated`] do it. So the programs meet its faults through SG_IO, the block layer and the kernel's error handling.
@@ -6,7 +6,8 @@
 //!
 //! Once the nodes are there, stdout has one line, `ready /dev/sr0 /dev/sg0`. When a rule says `gone`, the LUN leaves the bus; when the
 //! drive is back, so is the LUN, perhaps under other names, and there is another such line. SIGTERM or SIGINT end it: the LUN leaves
-//! the bus, what was made in configfs is removed, status 0. Errors are told on stderr, status 1.
+//! the bus, what was made in configfs is removed, status 0. Errors are told on stderr, status 1. With `--check` nothing is made: it only
+//! tells whether the operand and its fault rules can be read.
 //!
 //! What differs from the drive spoken to directly (seen with Linux 6.1):
 //!
@@ -36,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
+use discsmith::scsi::Port;
 use discsmith::scsi::recording::RecordingPort;
 use discsmith::sys::Stop;
 
@@ -48,12 +50,13 @@ type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 /// How often is looked whether something happened that nobody announces, in milliseconds.
 const TICK: u8 = 20;
 
-/// Serves the drive that these words describe: `OPERAND [--record FILE]`.
+/// Serves the drive that these words describe: `OPERAND [--record FILE | --check]`.
 pub(super) fn run(words: &[String]) -> ExitCode {
     let outcome = match words {
         [operand] => serve(operand, None),
+        [operand, option] if option == "--check" => port(operand).map(drop),
         [operand, option, file] if option == "--record" => serve(operand, Some(file.as_ref())),
-        _ => Err("usage: lab --serve-drive OPERAND [--record FILE]".into()),
+        _ => Err("usage: lab --serve-drive OPERAND [--record FILE | --check]".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,9 +67,13 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     }
 }
 
+fn port(operand: &str) -> Result<Box<dyn Port>, Box<dyn Error + Send + Sync>> {
+    Ok(discsmith::emulated::port(operand.strip_prefix("emulated:").unwrap_or(operand))?)
+}
+
 fn serve(operand: &str, record: Option<&Path>) -> Outcome {
     let stop = Stop::listen()?;
-    let mut port = discsmith::emulated::port(operand.strip_prefix("emulated:").unwrap_or(operand))?;
+    let mut port = port(operand)?;
     if let Some(file) = record {
         port = Box::new(RecordingPort::new(port, file)?);
     }
