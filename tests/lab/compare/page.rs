@@ -21,7 +21,8 @@ pub fn render(versions: &str, discs: &[Vec<Outcome>], sticks: &[Vec<Outcome>]) -
 Made by `make compare`, from beginning to end: nothing in it is written by hand. {versions}.
 
 A cell has the exit status, and how many of the {} sectors (2048 bytes) are not right in the copy. **Bold: status 0, and not all is there**
-— a script, and who does not read closely, takes such a copy for good. Status 124: stopped after three minutes.
+— a script, and who does not read closely, takes such a copy for good. (ddrescue ends with 0 whenever it came to its end; its mapfile then names the bad areas, if it saw them.) Status
+124: stopped after three minutes.
 
 ## From a disc
 
@@ -59,10 +60,11 @@ fn section(page: &mut String, faults: &[(&str, u64)], tools: &[Tool], outcomes: 
         writeln!(page, "- {}: `{}`", tool.name, tool.command)?;
     }
     for ((what, _), outcomes) in faults.iter().zip(outcomes) {
-        writeln!(page, "\n**{what}.** What they said:\n")?;
+        writeln!(page, "\n<details><summary>{what}: what they said</summary>\n")?;
         for (tool, outcome) in tools.iter().zip(outcomes) {
             writeln!(page, "- {} ({}): {}", tool.name, outcome.status, words(&outcome.said))?;
         }
+        writeln!(page, "\n</details>")?;
     }
     writeln!(page)
 }

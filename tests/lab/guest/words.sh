@@ -115,10 +115,21 @@ plug_drive() {
     *,faults=*) set -- "$1" "$2" ;;
     *) set -- "$1" "$2,faults=/scratch/$1.rules" ;;
     esac
-    "$LAB_PROGRAM" --serve-drive "$2" --record "/share/$1.record" >"/scratch/$1.ready" 2>"/scratch/$1.log" </dev/null 3>&- &
-    echo $! >"/scratch/$1.pid"
+    rm -f "/scratch/$1.pid"
+    (
+        "$LAB_PROGRAM" --serve-drive "$2" --record "/share/$1.record" >"/scratch/$1.ready" 2>"/scratch/$1.log" </dev/null 3>&- &
+        echo $! >"/scratch/$1.pid"
+        wait $! || [ ! -s "/scratch/$1.ready" ] || breaks_down "$1" $!
+    ) 3>&- &
+    wait_for test -s "/scratch/$1.pid"
     wait_for drive_settled "$1"
     generic "$1" >/dev/null || { cat "/scratch/$1.log"; exit 1; }
+}
+# The server was killed, or failed: the kernel would wait for its answers for ever, and so would who reads. Names are those of server/target.rs.
+breaks_down() {
+    echo "the server of the drive $1 is gone: $(tail -n 3 "/scratch/$1.log")"
+    cd "/sys/kernel/config/target/core/user_$2/drive/action" && echo 1 >block_dev && echo 1 >reset_ring
+    rm -f "/sys/kernel/config/target/loopback/naa.60014050$(printf %08x "$2")/tpgt_1/lun/lun_0/drive"
 }
 drive_settled() { grep -q '^ready ' "/scratch/$1.ready" || ! drive_runs "$1"; }
 drive_runs() { [ -e "/proc/$(cat "/scratch/$1.pid")/exe" ]; } # not so of a process that has ended, and was not waited for

@@ -77,8 +77,19 @@ unplugged() {
     ends 0 discrip "$(node healthy)" healthy.iso
     ends 0 cmp healthy.iso /share/disc.iso
 }
+server_killed() { # it can't answer any more, and nobody waits for ever
+    unplug_drive healthy # its serial number is the same, and discrip would take it for the one that is lost
+    plug_drive mortal emulated:/share/disc.iso,clock=real,model=ideal
+    fault mortal 'read 3000+1 hang=60000'
+    (sleep 2; kill -9 "$(cat /scratch/mortal.pid)") &
+    ends 7 timeout 20 discrip --wait-drive 1s "$(node mortal)" mortal.iso
+    plug_drive mortal emulated:/share/disc.iso
+    ends 0 discrip "$(node mortal)" mortal.iso
+    ends 0 cmp mortal.iso /share/disc.iso
+    unplug_drive mortal
+}
 chapter generic_node; chapter changed; chapter another_fault; chapter same_fault_again
-chapter back_and_forth; chapter unplugged
+chapter back_and_forth; chapter unplugged; chapter server_killed
 "#;
     with_discs(Guest::uml()?)?.run(&[COPIED, more].concat())
 }
