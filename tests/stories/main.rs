@@ -21,6 +21,7 @@ mod hostile_sticks;
 mod kills;
 mod kinds_of_disc;
 mod large_disc;
+mod limits;
 mod outputs;
 mod record_and_replay;
 mod resume;

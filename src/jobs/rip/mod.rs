@@ -5,6 +5,7 @@
 
 mod ending;
 mod error;
+mod limits;
 mod look;
 mod reading;
 mod recognition;
@@ -29,6 +30,7 @@ use crate::trust::{Algorithm, Expectation, Expected};
 
 use super::{Ask, worker};
 pub use error::RipError;
+pub use limits::Limits;
 pub(in crate::jobs) use look::Disc;
 pub use look::label_of;
 use samples::Samples;
@@ -45,6 +47,8 @@ pub struct Request {
     pub map: Option<PathBuf>,
     /// Passes over sectors that failed alone.
     pub retries: u32,
+    /// What the run may cost.
+    pub limits: Limits,
     /// Read speed to set.
     pub speed: Option<Speed>,
     /// Wait for a disc.

@@ -14,6 +14,7 @@ use crate::rescue::{Extents, Order, Planner, State};
 use crate::sys::Stop;
 use crate::trust::Sums;
 
+use super::limits::Watch;
 use super::look::Disc;
 use super::reading::{Log, Reading, Saving, Tally};
 use super::samples::Samples;
@@ -127,6 +128,7 @@ impl<'a> Start<'a> {
         let hashed = Hashed { sums: Sums::new(wanted_digests(request, target)?), sectors: 0 };
         let pipeline = Pipeline::start(Arc::clone(output), hashed)
             .map_err(|error| RipError::Failed(format!("starting threads: {error}")))?;
+        let limits = Watch::new(request.limits, station.clock.now());
         Ok(Reading {
             station,
             disc,
@@ -139,6 +141,7 @@ impl<'a> Start<'a> {
             observer,
             stop: stop.clone(),
             saving,
+            limits,
             tally: Tally::default(),
             meter: Meter::default(),
         })

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::jobs::rip::{ImageOperand, Request};
+use crate::jobs::rip::{ImageOperand, Limits, Request};
 use crate::mmc::Speed;
 use crate::trust::Algorithm;
 
@@ -54,6 +54,15 @@ pub struct Args {
     /// Passes over sectors that failed alone
     #[arg(long, value_name = "N", default_value_t = 0)]
     retries: u32,
+    /// Stop after this time of reading, like 30s, 10m, 2h; the same command goes on
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    max_time: Option<Duration>,
+    /// Stop when so many reads have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_errors: Option<u64>,
+    /// Stop when no new sector came for this time
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    max_time_without_data: Option<Duration>,
     /// How long to wait for a drive that vanished, like 30s, 10m, 2h
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = humantime::parse_duration)]
     wait_drive: Duration,
@@ -133,6 +142,7 @@ impl Args {
             image: operands.image.clone(),
             map: operands.map.clone(),
             retries: self.retries,
+            limits: Limits { time: self.max_time, errors: self.max_errors, time_without_data: self.max_time_without_data },
             speed: self.speed,
             wait: self.wait,
             wait_drive: self.wait_drive,
@@ -181,6 +191,12 @@ fn is_drive(operand: &OsString) -> bool {
     text.starts_with(EMULATED)
         || is_node(Path::new(operand))
         || ["/dev/sr", "/dev/sg", "/dev/cdrom", "/dev/dvd"].iter().any(|d| text.starts_with(d))
+}
+
+/// A time that is not zero.
+fn some_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time.is_zero() { Err("a time like 30s, 10m, 2h, and not zero".into()) } else { Ok(time) }
 }
 
 fn speed(text: &str) -> Result<Speed, String> {
