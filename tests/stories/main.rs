@@ -23,6 +23,7 @@ mod kinds_of_disc;
 mod large_disc;
 mod limits;
 mod outputs;
+mod range;
 mod record_and_replay;
 mod resume;
 mod size;

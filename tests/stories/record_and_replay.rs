@@ -24,6 +24,7 @@ fn request(folder: &Folder, name: &str) -> Request {
         image: ImageOperand::Path(folder.path(name)),
         map: None,
         retries: 1,
+        range: None,
         limits: Limits::default(),
         speed: None,
         wait: false,

@@ -353,7 +353,8 @@ impl Reading<'_> {
         let rate = self.meter.rate();
         let phase = self.planner.position().phase;
         // Later phases are made of failures: no rate of the past tells when they end.
-        let eta = (phase == Phase::Sweep && rate > 0).then(|| u64::from(left) * SECTOR as u64 * 1000 / rate);
+        let to_read = || u64::from(self.planner.left_in_range()) * SECTOR as u64;
+        let eta = (phase == Phase::Sweep && rate > 0).then(|| to_read() * 1000 / rate);
         Progress {
             phase: PhaseName::Reading(phase),
             unit: Unit::Sectors,
@@ -386,7 +387,7 @@ impl Saving {
         self.record.damage = super::damage(planner.map(), planner.classes());
         Snapshot {
             map: planner.map().clone(),
-            position: position(planner.position(), planner.map()),
+            position: position(planner.stand(), planner.map()),
             head: self.head.clone(),
             record: self.record.clone(),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use crate::jobs::rip::{ImageOperand, Limits, Request};
-use crate::mmc::Speed;
+use crate::mmc::{Extent, Speed};
 use crate::trust::Algorithm;
 
 use super::{Arguments, Checksum, EMULATED, Show, UsageError};
@@ -54,6 +54,9 @@ pub struct Args {
     /// Passes over sectors that failed alone
     #[arg(long, value_name = "N", default_value_t = 0)]
     retries: u32,
+    /// Read these sectors alone: the first and the last one, or the first one and their number; the rest of the map stays as it is
+    #[arg(long, value_name = "A-B|A+N", value_parser = range)]
+    range: Option<Extent>,
     /// Stop after this time of reading, like 30s, 10m, 2h; the same command goes on
     #[arg(long, value_name = "TIME", value_parser = some_time)]
     max_time: Option<Duration>,
@@ -142,6 +145,7 @@ impl Args {
             image: operands.image.clone(),
             map: operands.map.clone(),
             retries: self.retries,
+            range: self.range,
             limits: Limits { time: self.max_time, errors: self.max_errors, time_without_data: self.max_time_without_data },
             speed: self.speed,
             wait: self.wait,
@@ -199,6 +203,18 @@ fn some_time(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("a time like 30s, 10m, 2h, and not zero".into()) } else { Ok(time) }
 }
 
+/// `100-199` or `100+100`.
+fn range(text: &str) -> Result<Extent, String> {
+    let numbers = |separator| {
+        let (first, second) = text.split_once(separator)?;
+        Some((first.parse::<u32>().ok()?, second.parse::<u32>().ok()?))
+    };
+    let from_to = numbers('-').and_then(|(first, last)| Some(Extent::between(first, last.checked_add(1)?)));
+    let counted = numbers('+').filter(|(first, count)| first.checked_add(*count).is_some());
+    let range = from_to.or(counted.map(|(first, count)| Extent { first, count })).filter(|range| range.count > 0);
+    range.ok_or_else(|| "sectors from the first to the last like 100-199, or their number like 100+100".into())
+}
+
 fn speed(text: &str) -> Result<Speed, String> {
     if text == "max" {
         return Ok(Speed::Max);
@@ -232,6 +248,15 @@ mod tests {
         assert_eq!(operands(&["emulated:demo", "-"]).unwrap().image, ImageOperand::Stdout);
         assert_eq!(operands(&["/dev/sr0", "/tmp/"]).unwrap().image, ImageOperand::Folder("/tmp/".into()));
         assert_eq!(operands(&["/dev/sr0", "a", "b"]).unwrap().map, Some("b".into()));
+    }
+
+    #[test]
+    fn a_range_has_a_first_and_a_last_sector_or_a_number() {
+        assert_eq!(range("100-199"), range("100+100"));
+        assert_eq!(range("7-7"), Ok(Extent { first: 7, count: 1 }));
+        for text in ["", "7", "9-8", "5+0", "-5", "+5", "5-", "1-2-3", "0-4294967295", "4294967295+1", "0x10-0x20"] {
+            assert!(range(text).is_err(), "{text}");
+        }
     }
 
     #[test]
