@@ -27,6 +27,7 @@ mod range;
 mod record_and_replay;
 mod resume;
 mod size;
+mod status;
 mod sticks;
 mod streams;
 mod verify_again;

@@ -27,7 +27,7 @@ use crate::ui::Results;
     name = "discrip",
     version,
     max_term_width = 98,
-    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list"
+    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list\n       discrip --status IMAGE"
 )]
 pub struct Args {
     /// DRIVE IMAGE [MAP], or IMAGE
@@ -36,6 +36,9 @@ pub struct Args {
     /// Show the drives of this machine and their discs
     #[arg(long, conflicts_with = "operands")]
     pub list: bool,
+    /// Say where IMAGE stands, after its map and record, also while another run is at work on it; nothing is written
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["operands", "list"])]
+    pub status: Option<PathBuf>,
     /// Wait for a disc
     #[arg(long)]
     wait: bool,
