@@ -269,6 +269,8 @@ pub enum Outcome {
     Flash(FlashOutcome),
     /// A medium compared.
     Verify(VerifyOutcome),
+    /// Where an image stands.
+    Standing(Box<Standing>),
 }
 
 /// What came of writing an image.
@@ -355,6 +357,52 @@ pub enum Against {
     Ledger,
     /// Another reading of the same medium.
     Reading,
+}
+
+/// Where an image stands, as map and record say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Standing {
+    /// The image.
+    pub image: String,
+    /// Kind and label of its disc, where there is a record.
+    pub kind: Option<String>,
+    /// The label.
+    pub label: Option<String>,
+    /// Sectors of the map.
+    pub sectors: u32,
+    /// Sectors finished.
+    pub good: u32,
+    /// Sectors that failed alone.
+    pub bad: u32,
+    /// Sectors not settled.
+    pub unread: u32,
+    /// Those of them that were never asked for.
+    pub untried: u32,
+    /// The phase that the reading is in; `None` at its end.
+    pub phase: Option<Phase>,
+    /// Pass of the phase.
+    pub pass: u32,
+    /// Where the reading goes on.
+    pub lba: u32,
+    /// What could not be read, by kind.
+    pub damage: Vec<Damage>,
+    /// Every sector was read.
+    pub whole: bool,
+    /// The last run, where there is a record.
+    pub last_run: Option<LastRun>,
+}
+
+/// A run, as far as its end is known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastRun {
+    /// The drive that was read with.
+    pub drive: DriveName,
+    /// Begin, UTC (RFC 3339).
+    pub start: String,
+    /// End; `None` while the run goes on, and for ever when it was killed.
+    pub end: Option<String>,
+    /// Exit status.
+    pub status: Option<u8>,
 }
 
 /// What came of a disc.

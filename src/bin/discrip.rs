@@ -25,6 +25,9 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
         drives::run(&Sysfs::default(), screen);
         return Ok(program::told(JobResult::new(Status::Done), screen));
     }
+    if let Some(image) = &args.status {
+        return Ok(program::told(rip::standing(image), screen));
+    }
     let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
     let operands = args.operands().map_err(|error| usage(&error))?;
     let request = args.request(&operands).map_err(|error| usage(&error))?;

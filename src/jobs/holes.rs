@@ -9,9 +9,6 @@ use crate::rescue::mapfile::Mapfile;
 
 use super::{Failure, beside};
 
-/// Bytes of a map: ten million lines.
-const LONGEST: u64 = 256 << 20;
-
 /// Bytes of an image that its map does not call finished.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holes(Spans);
@@ -29,7 +26,7 @@ impl Holes {
                 path.display()
             ))
         };
-        let text = match load(&path, LONGEST) {
+        let text = match load(&path, Mapfile::LONGEST) {
             Ok(text) => String::from_utf8_lossy(&text).into_owned(),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(refused(format!("reading it failed: {error}"))),

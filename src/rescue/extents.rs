@@ -61,6 +61,16 @@ impl<V: Copy + Ord> Extents<V> {
         self.tally.get(&value).copied().unwrap_or(0)
     }
 
+    /// Sectors of `extent` with this value.
+    pub fn count_in(&self, extent: Extent, value: V) -> u32 {
+        let (mut count, mut from) = (0, extent.first);
+        while let Some(found) = self.next_with(value, from).filter(|found| found.first < extent.end()) {
+            count += found.end().min(extent.end()) - found.first;
+            from = found.end();
+        }
+        count
+    }
+
     /// All runs, in order.
     pub fn iter(&self) -> impl Iterator<Item = Run<V>> + '_ {
         let ends = self.runs.keys().copied().skip(1).chain([self.len]);
@@ -159,6 +169,9 @@ mod tests {
             prop_assert!(runs.windows(2).all(|pair| pair[0].value != pair[1].value));
             for value in 0..4u8 {
                 prop_assert_eq!(extents.count(value) as usize, plain.iter().filter(|v| **v == value).count());
+                let within = Extent { first: cut / 2, count: cut };
+                let counted = plain.iter().skip(within.first as usize).take(within.count as usize).filter(|v| **v == value);
+                prop_assert_eq!(extents.count_in(within, value) as usize, counted.count());
                 for at in 0..plain.len() as u32 {
                     let next = plain.iter().skip(at as usize).position(|v| *v == value).map(|i| at + i as u32);
                     prop_assert_eq!(extents.next_with(value, at).map(|e| e.first), next);

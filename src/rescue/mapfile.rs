@@ -67,6 +67,9 @@ impl State {
 }
 
 impl Mapfile {
+    /// Bytes of a map's file that are read: ten million lines.
+    pub const LONGEST: u64 = 256 << 20;
+
     /// Reads a mapfile's text. An empty text is a new rescue: nothing tried.
     pub fn parse(text: &str) -> Result<Self, MapfileError> {
         Self::read(text, Gaps::Refused)

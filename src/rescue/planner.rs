@@ -13,6 +13,8 @@
 //!
 //! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed, in each retry as well: sector by sector from both
 //! edges inwards, up to the first failure.
+//!
+//! Of all this, what lies outside of the planner's range is not asked for, and keeps its state.
 
 use crate::mmc::{Class, Extent};
 
@@ -64,6 +66,11 @@ pub struct Resume {
     pub pass: u32,
 }
 
+impl Resume {
+    /// Where a disc that nothing is known of begins.
+    pub const START: Self = Self { at: 0, phase: Phase::Sweep, pass: 1 };
+}
+
 /// How a read ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -79,6 +86,9 @@ pub enum Outcome {
     NotTried,
 }
 
+/// What a read may still change, besides what failed alone.
+const UNSETTLED: [State; 3] = [State::NonTried, State::NonTrimmed, State::NonScraped];
+
 /// The state machine: [`Planner::ask`] asks for one read, [`Planner::answer`] takes its outcome.
 #[derive(Debug)]
 pub struct Planner {
@@ -87,6 +97,10 @@ pub struct Planner {
     geometry: Geometry,
     order: Order,
     retries: u32,
+    /// The sectors that may be asked for.
+    range: Extent,
+    /// Where the reading of the whole disc stands, while a part of it is read out of turn.
+    stood: Option<Resume>,
     phase: Phase,
     pass: u32,
     /// Where the pass stands: next LBA forwards, end of what is left backwards.
@@ -107,6 +121,7 @@ impl Planner {
     /// Plans what `map` lacks. `retries` is the number of passes over sectors that failed alone.
     pub fn new(map: Extents<State>, geometry: Geometry, order: Order, retries: u32) -> Self {
         let classes = Extents::new(map.len(), None);
+        let range = Extent::between(0, map.len());
         let ceiling = geometry.longest.max(1);
         let command = FIRST_COMMAND.min(ceiling);
         Self {
@@ -115,6 +130,8 @@ impl Planner {
             geometry,
             order,
             retries,
+            range,
+            stood: None,
             phase: Phase::Sweep,
             pass: 1,
             cursor: 0,
@@ -140,6 +157,14 @@ impl Planner {
         }
     }
 
+    /// Asks for no sector outside of `range`, whose states stay as they are. `stood` is where the reading of the whole disc stands, and
+    /// stays: what it left behind by then is not what a part of the disc leaves behind.
+    pub fn confine(&mut self, range: Extent, stood: Resume) {
+        self.range = Extent::between(range.first.min(self.map.len()), range.end().min(self.map.len()));
+        self.stood = Some(stood);
+        self.cursor = self.range.first;
+    }
+
     /// Tells what an earlier run knew of failed sectors.
     pub fn recall(&mut self, damage: Extent, class: Class) {
         self.classes.set(damage, Some(class));
@@ -155,14 +180,24 @@ impl Planner {
         &self.classes
     }
 
-    /// Where the reading stands, for the mapfile and for people.
+    /// Where the reading stands, for people.
     pub fn position(&self) -> Resume {
         Resume { at: self.cursor.min(self.map.len()), phase: self.phase, pass: self.pass }
     }
 
-    /// Sectors that a read may still change the state of.
+    /// Where the reading of the whole disc stands, for the mapfile.
+    pub fn stand(&self) -> Resume {
+        self.stood.unwrap_or_else(|| self.position())
+    }
+
+    /// Sectors of the disc that a read may still change the state of.
     pub fn left(&self) -> u32 {
-        self.map.count(State::NonTried) + self.map.count(State::NonTrimmed) + self.map.count(State::NonScraped)
+        UNSETTLED.iter().map(|state| self.map.count(*state)).sum()
+    }
+
+    /// Those of them that may be asked for.
+    pub fn left_in_range(&self) -> u32 {
+        UNSETTLED.iter().map(|state| self.map.count_in(self.range, *state)).sum()
     }
 
     /// Takes back sectors whose bytes were read but could not be stored.
@@ -218,8 +253,8 @@ impl Planner {
 
     fn next_in_sequence(&mut self) -> Option<Extent> {
         loop {
-            let run = self.map.run_at(self.cursor)?;
-            let rest = Extent::between(self.cursor, run.extent.end());
+            let run = self.map.run_at(self.cursor).filter(|_| self.cursor < self.range.end())?;
+            let rest = Extent::between(self.cursor, run.extent.end().min(self.range.end()));
             return Some(match run.value {
                 State::Bad | State::Finished => {
                     self.cursor = rest.end();
@@ -240,9 +275,9 @@ impl Planner {
     fn next_easy(&mut self) -> Option<Extent> {
         loop {
             let found = match (self.phase, self.pass) {
-                (Phase::Sweep, 1) => self.map.next_with(State::NonTried, self.cursor).map(|area| self.long_command(area)),
-                (Phase::Sweep, _) => self.map.last_with(State::NonTried, self.cursor).map(|area| self.long_command_at_end(area)),
-                (Phase::Blocks, _) => self.map.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
+                (Phase::Sweep, 1) => self.next_with(State::NonTried, self.cursor).map(|area| self.long_command(area)),
+                (Phase::Sweep, _) => self.last_with(State::NonTried, self.cursor).map(|area| self.long_command_at_end(area)),
+                (Phase::Blocks, _) => self.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
                 (Phase::Sectors, _) => self.next_sector(State::NonScraped),
                 (Phase::Retry, _) => self.next_sector(State::Bad),
             };
@@ -255,6 +290,23 @@ impl Planner {
         }
     }
 
+    /// The first sectors in this state, at or after `from`, that may be asked for.
+    fn next_with(&self, state: State, from: u32) -> Option<Extent> {
+        let area = self.map.next_with(state, from.max(self.range.first)).filter(|area| area.first < self.range.end())?;
+        Some(Extent::between(area.first, area.end().min(self.range.end())))
+    }
+
+    /// The last ones before `end`.
+    fn last_with(&self, state: State, end: u32) -> Option<Extent> {
+        let area = self.map.last_with(state, end.min(self.range.end())).filter(|area| area.end() > self.range.first)?;
+        Some(Extent::between(area.first.max(self.range.first), area.end()))
+    }
+
+    /// Whether sectors in this state may be asked for.
+    fn has(&self, state: State) -> bool {
+        self.next_with(state, 0).is_some()
+    }
+
     /// Turns to the next pass or phase; false when all is done.
     fn next_pass(&mut self) -> bool {
         let again = std::mem::take(&mut self.left_behind);
@@ -262,11 +314,11 @@ impl Planner {
         (self.phase, self.pass) = match (self.phase, self.pass) {
             (Phase::Sweep, 1) => (Phase::Sweep, 2),
             // The sweep may have begun in the middle, resumed from a map that another program left.
-            (Phase::Sweep, _) if self.map.count(State::NonTried) > 0 => (Phase::Sweep, 1),
+            (Phase::Sweep, _) if self.has(State::NonTried) => (Phase::Sweep, 1),
             (Phase::Sweep, _) => (Phase::Blocks, 1),
-            (Phase::Blocks, pass) if again && self.map.count(State::NonTrimmed) > 0 => (Phase::Blocks, pass + 1),
+            (Phase::Blocks, pass) if again && self.has(State::NonTrimmed) => (Phase::Blocks, pass + 1),
             (Phase::Blocks, _) => (Phase::Sectors, 1),
-            (Phase::Sectors, pass) if again && self.map.count(State::NonScraped) > 0 => (Phase::Sectors, pass + 1),
+            (Phase::Sectors, pass) if again && self.has(State::NonScraped) => (Phase::Sectors, pass + 1),
             (Phase::Sectors, _) if self.retries > 0 => (Phase::Retry, 1),
             (Phase::Retry, pass) if pass < self.retries => (Phase::Retry, pass + 1),
             _ => return false,
@@ -311,7 +363,7 @@ impl Planner {
 
     /// The first sector of the next area in this state, or the last one of a region whose front edge is known.
     fn next_sector(&mut self, state: State) -> Option<Extent> {
-        let area = self.map.next_with(state, self.cursor)?;
+        let area = self.next_with(state, self.cursor)?;
         self.trim_back &= area.first == self.cursor;
         let first = if self.trim_back { self.region_end(area) - 1 } else { area.first };
         Some(Extent { first, count: 1 })
@@ -408,7 +460,7 @@ impl Planner {
     /// A sector failed alone in the blocks phase: the first of its block, and the rest of that is no better.
     fn mark_suspect(&mut self, read: Extent) {
         self.mark(read, State::Bad);
-        let rest = self.map.next_with(State::NonTrimmed, read.end()).filter(|rest| rest.first == read.end());
+        let rest = self.next_with(State::NonTrimmed, read.end()).filter(|rest| rest.first == read.end());
         if let Some(rest) = rest.filter(|rest| !rest.first.is_multiple_of(self.geometry.block)) {
             self.mark(self.rest_of_block(rest, self.geometry.block), State::NonScraped);
         }
@@ -436,7 +488,7 @@ impl Planner {
         }
         if self.pass == 1 {
             self.cursor = read.end().saturating_add(skip).next_multiple_of(self.geometry.block).min(self.map.len());
-        } else if let Some(rest) = self.map.last_with(State::NonTried, read.first).filter(|rest| rest.end() == read.first) {
+        } else if let Some(rest) = self.last_with(State::NonTried, read.first).filter(|rest| rest.end() == read.first) {
             self.map.set(rest, State::NonTrimmed);
             self.classes.set(rest, self.classes.get(read.first).flatten());
         }
@@ -590,6 +642,38 @@ mod tests {
             planner.resume(from);
             finish(&mut planner, &mut disc);
             prop_assert_eq!(planner.map(), undisturbed.map());
+        }
+
+        #[test]
+        fn outside_of_its_range_nothing_is_asked_for_and_inside_everything(
+            mut disc in discs(), first in 0u32..6000, count in 1u32..3000, before in 0usize..300, retries in 0u32..2,
+        ) {
+            disc.region.clear();
+            let mut undisturbed = disc.planner(Extents::new(disc.sectors, State::NonTried));
+            finish(&mut undisturbed, &mut disc.clone());
+            // A run over the whole disc was stopped somewhere.
+            let mut begun = disc.planner(Extents::new(disc.sectors, State::NonTried));
+            for _ in 0..before {
+                let Some(read) = begun.ask() else { break };
+                begun.answer(disc.answer(read));
+            }
+            let range = Extent { first: first % disc.sectors, count: count.min(disc.sectors - first % disc.sectors) };
+            let mut planner = Planner { retries, ..disc.planner(begun.map().clone()) };
+            planner.confine(range, begun.position());
+            while let Some(read) = planner.ask() {
+                prop_assert!(read.count > 0 && read.first >= range.first && read.end() <= range.end(), "{:?} of {:?}", read, range);
+                planner.answer(disc.answer(read));
+            }
+            for lba in 0..disc.sectors {
+                let right = if (range.first..range.end()).contains(&lba) { undisturbed.map() } else { begun.map() };
+                prop_assert_eq!(planner.map().get(lba), right.get(lba), "LBA {}", lba);
+            }
+            prop_assert_eq!((planner.left_in_range(), planner.stand()), (0, begun.position()));
+            // And the whole goes on as if nothing had been.
+            let mut rest = disc.planner(planner.map().clone());
+            rest.resume(planner.stand());
+            finish(&mut rest, &mut disc);
+            prop_assert_eq!(rest.map(), undisturbed.map());
         }
 
         #[test]

@@ -123,6 +123,7 @@ impl Observer for Screen {
                 if let Some(bar) = &mut self.bar {
                     bar.finish();
                 }
+                report::standing(result).iter().for_each(|line| self.result_line(line));
                 let (summary, advice) = match self.verbosity {
                     Verbosity::Quiet => (Vec::new(), None),
                     _ => (report::summary(result), report::advice(result)),

@@ -5,7 +5,7 @@ use std::fs::File;
 use discsmith::event::Outcome;
 use discsmith::event::{Event, Observer};
 use discsmith::jobs::Answer;
-use discsmith::jobs::rip::{ImageOperand, Request, run};
+use discsmith::jobs::rip::{ImageOperand, Limits, Request, run};
 use discsmith::scsi::replay::ReplayPort;
 use discsmith::status::Status;
 use discsmith::sys::Stop;
@@ -24,6 +24,8 @@ fn request(folder: &Folder, name: &str) -> Request {
         image: ImageOperand::Path(folder.path(name)),
         map: None,
         retries: 1,
+        range: None,
+        limits: Limits::default(),
         speed: None,
         wait: false,
         wait_drive: std::time::Duration::from_secs(5),

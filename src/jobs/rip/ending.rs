@@ -58,8 +58,11 @@ pub(super) fn end(
     ending.save()?;
     match ended {
         Err(error) => Ok(ending.stopped(&error)),
-        Ok(()) if ending.planner.left() > 0 => Ok(ending.stopped(&RipError::Stopped(
+        Ok(()) if ending.planner.left_in_range() > 0 => Ok(ending.stopped(&RipError::Stopped(
             "some sectors were lost between drive and computer each time; look at cable, port and power, then the same command goes on".into(),
+        ))),
+        Ok(()) if ending.planner.left() > 0 => Ok(ending.stopped(&RipError::Stopped(
+            "the range is done; without --range the same command goes on with the rest of the disc".into(),
         ))),
         Ok(()) => {
             if !run_out.is_empty() {

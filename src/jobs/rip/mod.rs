@@ -5,10 +5,12 @@
 
 mod ending;
 mod error;
+mod limits;
 mod look;
 mod reading;
 mod recognition;
 mod samples;
+mod standing;
 mod start;
 mod station;
 mod target;
@@ -29,9 +31,11 @@ use crate::trust::{Algorithm, Expectation, Expected};
 
 use super::{Ask, worker};
 pub use error::RipError;
+pub use limits::Limits;
 pub(in crate::jobs) use look::Disc;
 pub use look::label_of;
 use samples::Samples;
+pub use standing::standing;
 use start::{Start, resume};
 use station::Station;
 use target::{Existing, Fate, Target};
@@ -45,6 +49,10 @@ pub struct Request {
     pub map: Option<PathBuf>,
     /// Passes over sectors that failed alone.
     pub retries: u32,
+    /// The only sectors to ask for.
+    pub range: Option<Extent>,
+    /// What the run may cost.
+    pub limits: Limits,
     /// Read speed to set.
     pub speed: Option<Speed>,
     /// Wait for a disc.
@@ -143,6 +151,13 @@ fn attempt(
     if let Some(result) = ending::of_finished(request, &target, observer, stop) {
         return result;
     }
+    if let Some(range) = request.range.filter(|range| range.end() > map.len()) {
+        return Err(RipError::Refused(format!(
+            "the range ends with sector {}, and the disc with sector {}; name a range that lies on the disc",
+            range.end() - 1,
+            map.len() - 1
+        )));
+    }
     let begun = match std::mem::replace(&mut target.existing, Existing::Nothing) {
         Existing::Begun(begun) if !request.force => Some(begun),
         _ => None,
@@ -188,6 +203,11 @@ fn examine(request: &Request, image: &ImageOperand) -> Result<Target, RipError> 
     }
     if target.kind == OutputKind::Stream && request.retries > 0 {
         return Err(RipError::Usage("--retries needs an image that can be written in any order: a file, not a pipe".into()));
+    }
+    if target.kind != OutputKind::File && request.range.is_some() {
+        return Err(RipError::Usage(
+            "--range needs an image that a later run can go on with: a file, not a pipe or a device".into(),
+        ));
     }
     Ok(target)
 }
@@ -246,8 +266,12 @@ fn dry_run(request: &Request, target: &Target, map: &Extents<State>, resumes: bo
     let verb = if resumes { "go on with" } else { "write" };
     let (good, bad) = (map.count(State::Finished), map.count(State::Bad));
     let unread = map.len() - good - bad;
+    let place = request
+        .range
+        .map_or_else(String::new, |range| format!(", of them only what lies in {} to {}", range.first, range.end() - 1));
     let tray = if request.eject { ", and open the tray" } else { "" };
-    let text = format!("would {verb} {}: {unread} of {} sectors to read{tray}; nothing was written", target.name(), map.len());
+    let text =
+        format!("would {verb} {}: {unread} of {} sectors to read{place}{tray}; nothing was written", target.name(), map.len());
     observer.event(&Event::notice(text));
     let outcome = ImageOutcome {
         image: target.image.clone(),

@@ -17,6 +17,7 @@ use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
 use crate::scsi::{Sense, SenseCode};
 use crate::sys::{Buffer, Stop};
 
+use super::limits::Watch;
 use super::look::Disc;
 use super::recognition::Doubt;
 use super::samples::Samples;
@@ -40,6 +41,7 @@ pub(super) struct Reading<'a> {
     pub(super) observer: &'a mut dyn Observer,
     pub(super) stop: Stop,
     pub(super) saving: Saving,
+    pub(super) limits: Watch,
     pub(super) tally: Tally,
     pub(super) meter: Meter,
 }
@@ -107,6 +109,7 @@ impl Reading<'_> {
                 continue;
             }
             let Some(extent) = self.planner.ask() else { return Ok(()) };
+            self.limits.check(self.station.clock.now(), self.tally.failed)?;
             self.tell_phase();
             let mut buffer = spare.take().unwrap_or_else(|| self.pipeline.buffer());
             let limit = if self.tally.commands == 0 { FIRST_LIMIT } else { READ_LIMIT };
@@ -145,6 +148,7 @@ impl Reading<'_> {
         self.tally.interruptions = 0;
         self.samples.watch(extent, &buffer[..extent.count as usize * SECTOR]);
         self.log.read.set(extent, true);
+        self.limits.data_came(self.station.clock.now());
         match self.order {
             Order::InSequence if self.tally.emitted < extent.first => {
                 self.pipeline.zeros(Extent::between(self.tally.emitted, extent.first))
@@ -293,7 +297,9 @@ impl Reading<'_> {
         while matches!(ended, Err(RipError::Vanished)) {
             self.count_interruption()?;
             self.save();
-            let limit = self.request.wait_drive;
+            let now = self.station.clock.now();
+            self.limits.check(now, self.tally.failed)?;
+            let limit = self.limits.left(now).map_or(self.request.wait_drive, |left| left.min(self.request.wait_drive));
             self.say(Event::notice(format!("the drive is gone from the bus; waiting up to {} s for it", limit.as_secs())));
             ended = self.station.await_return(limit).and_then(|()| {
                 self.observer.event(&Event::notice(format!("the drive is back as {}", self.station.name.node)));
@@ -347,7 +353,8 @@ impl Reading<'_> {
         let rate = self.meter.rate();
         let phase = self.planner.position().phase;
         // Later phases are made of failures: no rate of the past tells when they end.
-        let eta = (phase == Phase::Sweep && rate > 0).then(|| u64::from(left) * SECTOR as u64 * 1000 / rate);
+        let to_read = || u64::from(self.planner.left_in_range()) * SECTOR as u64;
+        let eta = (phase == Phase::Sweep && rate > 0).then(|| to_read() * 1000 / rate);
         Progress {
             phase: PhaseName::Reading(phase),
             unit: Unit::Sectors,
@@ -380,7 +387,7 @@ impl Saving {
         self.record.damage = super::damage(planner.map(), planner.classes());
         Snapshot {
             map: planner.map().clone(),
-            position: position(planner.position(), planner.map()),
+            position: position(planner.stand(), planner.map()),
             head: self.head.clone(),
             record: self.record.clone(),
         }

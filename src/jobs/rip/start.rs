@@ -10,10 +10,11 @@ use crate::jobs::meter::Meter;
 use crate::medium::{Output, OutputKind};
 use crate::pipeline::{Hashed, Pipeline};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
-use crate::rescue::{Extents, Order, Planner, State};
+use crate::rescue::{Extents, Order, Planner, Resume, State};
 use crate::sys::Stop;
 use crate::trust::Sums;
 
+use super::limits::Watch;
 use super::look::Disc;
 use super::reading::{Log, Reading, Saving, Tally};
 use super::samples::Samples;
@@ -106,8 +107,10 @@ impl<'a> Start<'a> {
         let mut planner =
             Planner::new(map, layout.geometry(station.drive.longest_read().min(LONGEST_COMMAND)), order, request.retries);
         let (from, record) = begun.map_or((None, None), |begun| (begun.position(), begun.record));
-        if let Some(from) = from {
-            planner.resume(from);
+        match (request.range, from) {
+            (Some(range), from) => planner.confine(range, from.unwrap_or(Resume::START)),
+            (None, Some(from)) => planner.resume(from),
+            (None, None) => {}
         }
         for damage in record.iter().flat_map(|record| &record.damage) {
             planner.recall(damage.extent, damage.class);
@@ -127,6 +130,7 @@ impl<'a> Start<'a> {
         let hashed = Hashed { sums: Sums::new(wanted_digests(request, target)?), sectors: 0 };
         let pipeline = Pipeline::start(Arc::clone(output), hashed)
             .map_err(|error| RipError::Failed(format!("starting threads: {error}")))?;
+        let limits = Watch::new(request.limits, station.clock.now());
         Ok(Reading {
             station,
             disc,
@@ -139,6 +143,7 @@ impl<'a> Start<'a> {
             observer,
             stop: stop.clone(),
             saving,
+            limits,
             tally: Tally::default(),
             meter: Meter::default(),
         })

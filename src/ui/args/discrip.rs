@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::jobs::rip::{ImageOperand, Request};
-use crate::mmc::Speed;
+use crate::jobs::rip::{ImageOperand, Limits, Request};
+use crate::mmc::{Extent, Speed};
 use crate::trust::Algorithm;
 
 use super::{Arguments, Checksum, EMULATED, Show, UsageError};
@@ -27,7 +27,7 @@ use crate::ui::Results;
     name = "discrip",
     version,
     max_term_width = 98,
-    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list"
+    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list\n       discrip --status IMAGE"
 )]
 pub struct Args {
     /// DRIVE IMAGE [MAP], or IMAGE
@@ -36,6 +36,9 @@ pub struct Args {
     /// Show the drives of this machine and their discs
     #[arg(long, conflicts_with = "operands")]
     pub list: bool,
+    /// Say where IMAGE stands, after its map and record, also while another run is at work on it; nothing is written
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["operands", "list"])]
+    pub status: Option<PathBuf>,
     /// Wait for a disc
     #[arg(long)]
     wait: bool,
@@ -54,6 +57,18 @@ pub struct Args {
     /// Passes over sectors that failed alone
     #[arg(long, value_name = "N", default_value_t = 0)]
     retries: u32,
+    /// Read these sectors alone: the first and the last one, or the first one and their number; the rest of the map stays as it is
+    #[arg(long, value_name = "A-B|A+N", value_parser = range)]
+    range: Option<Extent>,
+    /// Stop after this time of reading, like 30s, 10m, 2h; the same command goes on
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    max_time: Option<Duration>,
+    /// Stop when so many reads have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_errors: Option<u64>,
+    /// Stop when no new sector came for this time
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    max_time_without_data: Option<Duration>,
     /// How long to wait for a drive that vanished, like 30s, 10m, 2h
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = humantime::parse_duration)]
     wait_drive: Duration,
@@ -133,6 +148,8 @@ impl Args {
             image: operands.image.clone(),
             map: operands.map.clone(),
             retries: self.retries,
+            range: self.range,
+            limits: Limits { time: self.max_time, errors: self.max_errors, time_without_data: self.max_time_without_data },
             speed: self.speed,
             wait: self.wait,
             wait_drive: self.wait_drive,
@@ -183,6 +200,24 @@ fn is_drive(operand: &OsString) -> bool {
         || ["/dev/sr", "/dev/sg", "/dev/cdrom", "/dev/dvd"].iter().any(|d| text.starts_with(d))
 }
 
+/// A time that is not zero.
+fn some_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time.is_zero() { Err("a time like 30s, 10m, 2h, and not zero".into()) } else { Ok(time) }
+}
+
+/// `100-199` or `100+100`.
+fn range(text: &str) -> Result<Extent, String> {
+    let numbers = |separator| {
+        let (first, second) = text.split_once(separator)?;
+        Some((first.parse::<u32>().ok()?, second.parse::<u32>().ok()?))
+    };
+    let from_to = numbers('-').and_then(|(first, last)| Some(Extent::between(first, last.checked_add(1)?)));
+    let counted = numbers('+').filter(|(first, count)| first.checked_add(*count).is_some());
+    let range = from_to.or(counted.map(|(first, count)| Extent { first, count })).filter(|range| range.count > 0);
+    range.ok_or_else(|| "sectors from the first to the last like 100-199, or their number like 100+100".into())
+}
+
 fn speed(text: &str) -> Result<Speed, String> {
     if text == "max" {
         return Ok(Speed::Max);
@@ -216,6 +251,15 @@ mod tests {
         assert_eq!(operands(&["emulated:demo", "-"]).unwrap().image, ImageOperand::Stdout);
         assert_eq!(operands(&["/dev/sr0", "/tmp/"]).unwrap().image, ImageOperand::Folder("/tmp/".into()));
         assert_eq!(operands(&["/dev/sr0", "a", "b"]).unwrap().map, Some("b".into()));
+    }
+
+    #[test]
+    fn a_range_has_a_first_and_a_last_sector_or_a_number() {
+        assert_eq!(range("100-199"), range("100+100"));
+        assert_eq!(range("7-7"), Ok(Extent { first: 7, count: 1 }));
+        for text in ["", "7", "9-8", "5+0", "-5", "+5", "5-", "1-2-3", "0-4294967295", "4294967295+1", "0x10-0x20"] {
+            assert!(range(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod image;
 mod medium;
+mod standing;
 
 use crate::disc::{SizeDecision, Track, TrackKind};
 use crate::event::{
@@ -136,7 +137,15 @@ pub(super) fn summary(result: &JobResult) -> Vec<String> {
         Some(Outcome::Image(image)) => image::summary(image, result.elapsed),
         Some(Outcome::Flash(flash)) => medium::flashed(flash, result),
         Some(Outcome::Verify(verify)) => medium::verified(verify, result),
-        None => Vec::new(),
+        Some(Outcome::Standing(_)) | None => Vec::new(),
+    }
+}
+
+/// Where an image stands: what was asked for, and so a result.
+pub(super) fn standing(result: &JobResult) -> Vec<String> {
+    match &result.outcome {
+        Some(Outcome::Standing(standing)) => standing::lines(standing),
+        _ => Vec::new(),
     }
 }
 
@@ -153,7 +162,7 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
             medium::places("other bytes at the second reading", &verify.unsteady),
         ]
         .concat(),
-        None => Vec::new(),
+        Some(Outcome::Standing(_)) | None => Vec::new(),
     }
 }
 
@@ -161,12 +170,15 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
 pub(super) fn advice(result: &JobResult) -> Option<String> {
     match result.outcome.as_ref()? {
         Outcome::Image(image) => image::advice(image),
-        Outcome::Flash(_) | Outcome::Verify(_) => None,
+        Outcome::Flash(_) | Outcome::Verify(_) | Outcome::Standing(_) => None,
     }
 }
 
-/// Why it ended so. The first reason is the one that the status tells of.
+/// Why it ended so. The first reason is the one that the status tells of. Where an image stands was said already.
 pub(super) fn reasons(result: &JobResult) -> Vec<String> {
+    if let Some(Outcome::Standing(_)) = &result.outcome {
+        return Vec::new();
+    }
     let verb = match result.status {
         Status::Done => "",
         Status::Unreadable => "incomplete: ",
@@ -185,7 +197,7 @@ pub(super) fn digests(result: &JobResult) -> Vec<String> {
         Some(Outcome::Image(image)) => (image::name(image), image::holes(image)),
         Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_deref(), &flash.medium), medium::read_back(flash)),
         Some(Outcome::Verify(verify)) => (medium::verified_name(verify, result.status), medium::looked_at(verify)),
-        None => return Vec::new(),
+        Some(Outcome::Standing(_)) | None => return Vec::new(),
     };
     let lines = result.digests.iter().map(|(algorithm, hex)| format!("{} ({name}) = {hex}", algorithm.to_uppercase()));
     comment.filter(|_| !result.digests.is_empty()).into_iter().chain(lines).collect()

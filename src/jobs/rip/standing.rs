@@ -1,0 +1,89 @@
+//! Where an image stands, after the map and the record beside it. Nothing else is opened, and no lock is taken: it can be asked while
+//! another run is reading the disc.
+
+use std::path::Path;
+
+use crate::disc::Record;
+use crate::event::{JobResult, LastRun, Outcome, Standing};
+use crate::jobs::beside;
+use crate::medium::load;
+use crate::mmc::SECTOR;
+use crate::rescue::mapfile::{Mapfile, Position};
+use crate::rescue::{Extents, Phase, State};
+use crate::status::Status;
+
+use super::RipError;
+
+/// Looks at what lies beside an image: done, done with holes, or not at its end.
+pub fn standing(image: &Path) -> JobResult {
+    look(image).unwrap_or_else(|error| JobResult::because(error.status(), error.to_string()))
+}
+
+fn look(image: &Path) -> Result<JobResult, RipError> {
+    let path = beside(image, "map");
+    let failed = |why: String| RipError::Failed(format!("reading the map {}: {why}", path.display()));
+    let text = load(&path, Mapfile::LONGEST).map_err(|error| failed(error.to_string()))?;
+    let mapfile = Mapfile::parse(&String::from_utf8_lossy(&text)).map_err(|error| failed(error.to_string()))?;
+    let sectors = u32::try_from(mapfile.end().div_ceil(SECTOR as u64));
+    let sectors = sectors.map_err(|_| failed("it covers more than any disc has".into()))?;
+    // The map is enough: a record that is not there, or is none of ours, only has less to say.
+    let record = load(&beside(image, "json"), Record::LONGEST).ok();
+    let record = record.and_then(|text| serde_json::from_slice::<Record>(&text).ok());
+    let record = record.filter(|record| record.format == Record::FORMAT);
+    Ok(judged(standing_of(image, &mapfile, sectors, record)))
+}
+
+fn standing_of(image: &Path, mapfile: &Mapfile, sectors: u32, record: Option<Record>) -> Standing {
+    let map = mapfile.to_extents(sectors);
+    let mut classes = Extents::new(sectors, None);
+    for damage in record.iter().flat_map(|record| &record.damage) {
+        classes.set(damage.extent, Some(damage.class));
+    }
+    let count = |state| map.count(state);
+    let Position { at, status, pass } = mapfile.position;
+    Standing {
+        image: image.display().to_string(),
+        kind: record.as_ref().map(|record| record.disc.kind.clone()),
+        label: record.as_ref().and_then(|record| record.disc.label.clone()),
+        sectors,
+        good: count(State::Finished),
+        bad: count(State::Bad),
+        unread: count(State::NonTried) + count(State::NonTrimmed) + count(State::NonScraped),
+        untried: count(State::NonTried),
+        phase: phase(status),
+        pass,
+        lba: u32::try_from(at / SECTOR as u64).unwrap_or(u32::MAX).min(sectors),
+        damage: super::damage(&map, &classes),
+        whole: sectors > 0 && count(State::Finished) == sectors,
+        last_run: record.and_then(|mut record| record.runs.pop()).map(|run| LastRun {
+            drive: run.drive,
+            start: run.start,
+            end: run.end,
+            status: run.status,
+        }),
+    }
+}
+
+/// The phase of a map's status line; none where it says that all is finished, or what no run of ours does.
+fn phase(status: char) -> Option<Phase> {
+    match status {
+        '?' => Some(Phase::Sweep),
+        '*' => Some(Phase::Blocks),
+        '/' => Some(Phase::Sectors),
+        '-' => Some(Phase::Retry),
+        _ => None,
+    }
+}
+
+fn judged(standing: Standing) -> JobResult {
+    let Standing { sectors, bad, unread, .. } = standing;
+    let (status, reason) = match () {
+        () if standing.whole => (Status::Done, None),
+        () if unread == 0 && sectors > 0 => {
+            (Status::Unreadable, Some(format!("{bad} of {sectors} sectors could not be read; they are zero in the image")))
+        }
+        () => (Status::Stopped, Some(format!("{unread} of {sectors} sectors are left to read"))),
+    };
+    let reasons = reason.into_iter().collect();
+    JobResult { reasons, outcome: Some(Outcome::Standing(Box::new(standing))), ..JobResult::new(status) }
+}

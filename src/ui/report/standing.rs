@@ -1,0 +1,73 @@
+//! Where an image stands, as sentences.
+
+use std::collections::BTreeMap;
+
+use crate::event::{LastRun, PhaseName, Standing};
+use crate::mmc::Class;
+use crate::rescue::Phase;
+use crate::ui::escape::Escaped;
+use crate::ui::units::{percent, size};
+
+use super::phase_name;
+
+/// Some lines: which disc, how much of it, where, what is damaged, and the last run.
+pub(super) fn lines(standing: &Standing) -> Vec<String> {
+    [
+        Some(disc(standing)),
+        Some(amounts(standing)),
+        position(standing),
+        damage(standing),
+        standing.last_run.as_ref().map(last_run),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn disc(standing: &Standing) -> String {
+    let disc = match &standing.kind {
+        Some(kind) => {
+            let label = standing.label.as_ref().map_or_else(|| "no label".into(), |label| format!("label {}", Escaped(label)));
+            format!("{}, {label}", Escaped(kind))
+        }
+        None => "no record of it".into(),
+    };
+    let sectors = standing.sectors;
+    format!("disc    {}: {disc}, {sectors} sectors ({})", Escaped(&standing.image), size(sectors))
+}
+
+fn amounts(standing: &Standing) -> String {
+    let Standing { sectors, good, bad, unread, untried, .. } = standing;
+    let left = match unread {
+        0 => String::new(),
+        _ => format!(", {unread} left ({untried} of them never asked for)"),
+    };
+    format!("read    {good} sectors ({}), {bad} missing{left}", percent((*good).into(), (*sectors).into()))
+}
+
+/// Where the reading goes on.
+fn position(standing: &Standing) -> Option<String> {
+    let phase = standing.phase.filter(|_| standing.unread > 0)?;
+    let backwards = if (phase, standing.pass) == (Phase::Sweep, 2) { " (skipped parts, backwards)" } else { "" };
+    Some(format!("at      sector {}: {}{backwards}", standing.lba, phase_name(PhaseName::Reading(phase))))
+}
+
+/// Missing sectors by kind.
+fn damage(standing: &Standing) -> Option<String> {
+    let mut classes: BTreeMap<Class, u32> = BTreeMap::new();
+    for damage in &standing.damage {
+        *classes.entry(damage.class).or_default() += damage.extent.count;
+    }
+    let of_class = |(class, count): (&Class, &u32)| format!("{count} {class} ({})", class.text());
+    let list: Vec<String> = classes.iter().map(of_class).collect();
+    (!list.is_empty()).then(|| format!("missing {}", list.join(", ")))
+}
+
+fn last_run(run: &LastRun) -> String {
+    let end = match (&run.end, run.status) {
+        (Some(end), Some(status)) => format!("ended {} with status {status}", Escaped(end)),
+        _ => "not ended: it is at work, or was killed".into(),
+    };
+    let drive = format!("{}: {} {}", run.drive.node, run.drive.vendor, run.drive.product);
+    format!("run     begun {} ({}), {end}", Escaped(&run.start), Escaped(&drive))
+}
