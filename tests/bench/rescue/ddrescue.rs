@@ -1,0 +1,61 @@
+//! GNU ddrescue: reads an image as if it were the damaged disc, and says what it read.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use discsmith::mmc::{Extent, SECTOR};
+use discsmith::rescue::mapfile::Mapfile;
+use discsmith::rescue::{Extents, State};
+
+use crate::Result;
+use crate::curve::{Curve, Read};
+use crate::replay::{self, Drive};
+
+/// What its manual says of optical media ("Optical media": `-b2048`), and of drives that are slow ("Invoking ddrescue": a smaller
+/// cluster), here of one DVD's ECC block. Its retries are left out, as discrip's are.
+pub const OPTIONS: [&[&str]; 2] = [&["-b2048"], &["-b2048", "-c16"]];
+
+/// Rescues `image`, with the drive's refusals in its place, and plays its reads through the drive of `operand`. With direct access each
+/// is one command, and the kernel is not charged with any retry. Fails if drive and ddrescue don't agree on a read.
+pub fn rescue(options: &[&str], image: &Path, disc: &Extents<State>, operand: &str) -> Result<Curve> {
+    let folder = tempfile::tempdir_in(".")?;
+    let [test, log, map] = ["test.map", "reads", "out.map"].map(|name| folder.path().join(name));
+    replay::write_map(&test, disc)?;
+    let done = Command::new("ddrescue")
+        .args(["--quiet", "--sparse"])
+        .args(options)
+        .arg(format!("--test-mode={}", test.display()))
+        .arg(format!("--log-reads={}", log.display()))
+        .args([image, &folder.path().join("out.iso"), &map])
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("ddrescue: {error}"))?;
+    if !done.success() {
+        return Err(format!("ddrescue ended with {done}").into());
+    }
+    let mut drive = Drive::open(operand)?;
+    let mut reads = Vec::new();
+    for line in fs::read_to_string(&log)?.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (sectors, good) = parse(line).ok_or_else(|| format!("not a line of ddrescue's reads: {line}"))?;
+        if drive.read(sectors)? != good {
+            return Err(format!("drive and ddrescue don't agree on a read: {line}").into());
+        }
+        reads.push(Read { sectors, good, ended: drive.now() });
+    }
+    let map = Mapfile::parse(&fs::read_to_string(&map)?)?.to_extents(disc.len());
+    Curve::new(reads, drive.now(), &map)
+}
+
+/// A line of the log: position, and bytes asked for, copied and not; all of them came, or none.
+fn parse(line: &str) -> Option<(Extent, bool)> {
+    const SIZE: u64 = SECTOR as u64;
+    let mut words = line.split_whitespace();
+    let position = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
+    let mut bytes = || words.next()?.parse::<u64>().ok();
+    let (size, copied, failed) = (bytes()?, bytes()?, bytes()?);
+    let whole = position % SIZE == 0 && size % SIZE == 0 && size > 0 && [(size, 0), (0, size)].contains(&(copied, failed));
+    let first = u32::try_from(position / SIZE).ok()?;
+    let end = u32::try_from((position.checked_add(size)?) / SIZE).ok()?;
+    whole.then(|| (Extent::between(first, end), failed == 0))
+}
