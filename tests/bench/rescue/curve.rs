@@ -34,7 +34,8 @@ struct Point {
 }
 
 impl Curve {
-    /// The curve of these reads of a disc, in their order. Fails if what they recovered differs from what the reader's own map says.
+    /// The curve of these reads of a disc, in their order. Fails if the reader's own map leaves a sector unsettled, or knows of others as
+    /// recovered than were read.
     pub fn new(reads: Vec<Read>, ended: Duration, map: &Extents<State>) -> Result<Self> {
         let mut there = Extents::new(map.len(), State::NonTried);
         let (mut recovered, mut bad_reads) = (0, 0);
@@ -48,10 +49,11 @@ impl Curve {
             Point { time: read.ended, recovered, bad_reads }
         };
         let points: Vec<Point> = reads.into_iter().map(point).collect();
-        match (recovered, map.count(State::Finished)) {
-            (read, mapped) if read != mapped => Err(format!("{read} sectors were read, but the map has {mapped}").into()),
-            _ => Ok(Self { points, ended }),
+        let (mapped, bad) = (map.count(State::Finished), map.count(State::Bad));
+        if (recovered, recovered + bad) != (mapped, map.len()) {
+            return Err(format!("{recovered} of {} sectors were read; the map has {mapped}, and {bad} bad", map.len()).into());
         }
+        Ok(Self { points, ended })
     }
 }
 

@@ -1,7 +1,6 @@
 //! GNU ddrescue: reads an image as if it were the damaged disc, and says what it read.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
 use discsmith::mmc::{Extent, SECTOR};
@@ -16,18 +15,23 @@ use crate::replay::{self, Drive};
 /// cluster), here of one DVD's ECC block. Its retries are left out, as discrip's are.
 pub const OPTIONS: [&[&str]; 2] = [&["-b2048"], &["-b2048", "-c16"]];
 
-/// Rescues `image`, with the drive's refusals in its place, and plays its reads through the drive of `operand`. With direct access each
+/// Rescues an image with the drive's refusals in its place, and plays its reads through the drive of `operand`. With direct access each
 /// is one command, and the kernel is not charged with any retry. Fails if drive and ddrescue don't agree on a read.
-pub fn rescue(options: &[&str], image: &Path, disc: &Extents<State>, operand: &str) -> Result<Curve> {
+pub fn rescue(options: &[&str], disc: &Extents<State>, operand: &str) -> Result<Curve> {
     let folder = tempfile::tempdir_in(".")?;
-    let [test, log, map] = ["test.map", "reads", "out.map"].map(|name| folder.path().join(name));
-    replay::write_map(&test, disc)?;
+    let [image, test, log, map] = ["longer.iso", "test.map", "reads", "out.map"].map(|name| folder.path().join(name));
+    // In test mode the input ends behind its last good sector, as no disc does: so there is one more, which is not asked for.
+    let mut longer = Extents::new(disc.len() + 1, State::Finished);
+    disc.iter().for_each(|run| longer.set(run.extent, run.value));
+    File::create(&image)?.set_len(bytes(longer.len()))?;
+    replay::write_map(&test, &longer)?;
     let done = Command::new("ddrescue")
         .args(["--quiet", "--sparse"])
         .args(options)
         .arg(format!("--test-mode={}", test.display()))
         .arg(format!("--log-reads={}", log.display()))
-        .args([image, &folder.path().join("out.iso"), &map])
+        .arg(format!("--size={}", bytes(disc.len())))
+        .args([image, folder.path().join("out.iso"), map.clone()])
         .stdin(Stdio::null())
         .status()
         .map_err(|error| format!("ddrescue: {error}"))?;
@@ -45,6 +49,10 @@ pub fn rescue(options: &[&str], image: &Path, disc: &Extents<State>, operand: &s
     }
     let map = Mapfile::parse(&fs::read_to_string(&map)?)?.to_extents(disc.len());
     Curve::new(reads, drive.now(), &map)
+}
+
+fn bytes(sectors: u32) -> u64 {
+    u64::from(sectors) * SECTOR as u64
 }
 
 /// A line of the log: position, and bytes asked for, copied and not; all of them came, or none.

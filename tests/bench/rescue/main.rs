@@ -77,7 +77,7 @@ fn case(kind: &Kind, loss: f64, pattern: &Pattern, seed: u64) -> Result<Case> {
 
     let disc = replay::ask(&damaged, kind.surface.sectors)?;
     let clean = Clean::read(&whole, disc.count(State::Finished))?;
-    let rivals = ddrescue::OPTIONS.iter().map(|options| Ok(clean.judge(&ddrescue::rescue(options, image, &disc, &damaged)?)));
+    let rivals = ddrescue::OPTIONS.iter().map(|options| Ok(clean.judge(&ddrescue::rescue(options, &disc, &damaged)?)));
     let ddrescue = Figures::best(&rivals.collect::<Result<Vec<_>>>()?);
     let discrip = clean.judge(&ours::rescue(&damaged, &disc)?);
     Ok(Case { disc: kind.name, loss, pattern: pattern.name, seed, discrip, ddrescue })
