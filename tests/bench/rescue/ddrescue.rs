@@ -11,8 +11,8 @@ use crate::Result;
 use crate::curve::{Curve, Read};
 use crate::replay::{self, Drive};
 
-/// What its manual says of optical media ("Optical media": `-b2048`), and of drives that are slow ("Invoking ddrescue": a smaller
-/// cluster), here of one DVD's ECC block. Its retries are left out, as discrip's are.
+/// The manual's recipe for optical media (`-n -b2048`, then `-d -r1 -b2048`), in one run and without the retry, as discrip retries nothing
+/// here either; and with the smaller cluster that it advises for slow drives, here a DVD's ECC block.
 pub const OPTIONS: [&[&str]; 2] = [&["-b2048"], &["-b2048", "-c16"]];
 
 /// Rescues an image with the drive's refusals in its place, and plays its reads through the drive of `operand`. With direct access each

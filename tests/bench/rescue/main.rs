@@ -6,8 +6,6 @@
 //! through the drive ([`replay`]); discrip reads the drive itself ([`ours`]). Both become a [`curve::Curve`], and its
 //! [`curve::Figures`] the [`table`].
 
-#![allow(missing_docs)]
-
 mod curve;
 mod ddrescue;
 mod ours;
@@ -34,7 +32,7 @@ struct Kind {
     name: &'static str,
     profile: &'static str,
     surface: Surface,
-    /// How much of an ECC block dies with one of its sectors. A CD corrects each sector by itself.
+    /// How much of an ECC block dies with one of its sectors; a quick run takes the first. A CD corrects each sector by itself.
     losses: &'static [f64],
 }
 

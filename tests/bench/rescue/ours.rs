@@ -16,7 +16,8 @@ use crate::curve::{Curve, Read};
 /// Statuses of a rescue that came to its end: all sectors are there, or some can't be read.
 const DONE: [Option<i32>; 2] = [Some(0), Some(3)];
 
-/// Rescues the disc of the drive of `operand`. Whatever discrip asks the drive for besides sectors costs it time as well.
+/// Rescues the disc of the drive of `operand`. Whatever discrip asks the drive for besides sectors costs it time as well. Fails if the
+/// drive did not refuse what it refused before.
 pub fn rescue(operand: &str, disc: &Extents<State>) -> Result<Curve> {
     let folder = tempfile::tempdir_in(".")?;
     let [image, record, map] = ["out.iso", "record", "out.iso.map"].map(|name| folder.path().join(name));
@@ -37,7 +38,11 @@ pub fn rescue(operand: &str, disc: &Extents<State>) -> Result<Curve> {
         ended = Duration::from_millis(line.at + line.took);
         if let Some((first, count)) = Cdb::new(&hex::decode(&line.cdb)?).sectors_read() {
             let good = line.error.is_none() && (line.status, line.host, line.driver, line.residual) == (0, 0, 0, 0);
-            reads.push(Read { sectors: Extent::between(first, first + count), good, ended });
+            let sectors = Extent::between(first, first + count);
+            if good == disc.next_with(State::Bad, first).is_some_and(|bad| bad.first < sectors.end()) {
+                return Err(format!("drive and discrip don't agree on a read: {sectors:?}").into());
+            }
+            reads.push(Read { sectors, good, ended });
         }
     }
     let map = Mapfile::parse(&fs::read_to_string(&map)?)?.to_extents(disc.len());
