@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 UDEVDIR ?= /usr/lib/udev/rules.d
 
-.PHONY: all test lint lab-setup lab compare lab-long trees install
+.PHONY: all test lint lab-setup lab compare lab-long trees bench-rescue install
 
 all:
 	cargo build --release
@@ -37,6 +37,10 @@ compare:
 # Sets up disks in virtual machines and writes what /sys says of them to tests/trees; the tests take it from there.
 trees:
 	cargo test --test lab -- --trees
+
+# discrip against GNU ddrescue on damaged discs, in an emulated drive's virtual time; a table on stdout. Ten minutes; QUICK=1: one.
+bench-rescue:
+	cargo bench --quiet --bench rescue -- $(if $(QUICK),--quick)
 
 install:
 	install -d $(DESTDIR)$(PREFIX)/bin
