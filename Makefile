@@ -40,7 +40,7 @@ trees:
 
 # discrip against GNU ddrescue on damaged discs, in an emulated drive's virtual time; a table on stdout. Ten minutes; QUICK=1: one.
 bench-rescue:
-	cargo bench --quiet --bench rescue -- $(if $(QUICK),--quick)
+	@cargo bench --quiet --bench rescue -- $(if $(QUICK),--quick)
 
 install:
 	install -d $(DESTDIR)$(PREFIX)/bin
