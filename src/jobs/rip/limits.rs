@@ -39,11 +39,11 @@ impl Watch {
     /// The limit that is reached, with so many reads failed, is an error.
     pub(super) fn check(&self, now: Duration, failed: u64) -> Result<(), RipError> {
         let Limits { time, errors, time_without_data } = self.limits;
-        let why = if let Some(time) = time.filter(|time| now - self.begin >= *time) {
+        let why = if let Some(time) = time.filter(|time| now.saturating_sub(self.begin) >= *time) {
             format!("the {} of --max-time are over", format_duration(time))
         } else if let Some(errors) = errors.filter(|errors| failed >= *errors) {
             format!("{failed} reads failed, and --max-errors is {errors}")
-        } else if let Some(time) = time_without_data.filter(|time| now - self.data >= *time) {
+        } else if let Some(time) = time_without_data.filter(|time| now.saturating_sub(self.data) >= *time) {
             format!("no new sector came for {} (--max-time-without-data)", format_duration(time))
         } else {
             return Ok(());
@@ -53,8 +53,8 @@ impl Watch {
 
     /// How long may still be waited; `None` without end.
     pub(super) fn left(&self, now: Duration) -> Option<Duration> {
-        let time = self.limits.time.map(|time| self.begin + time);
-        let data = self.limits.time_without_data.map(|time| self.data + time);
+        let time = self.limits.time.map(|time| self.begin.saturating_add(time));
+        let data = self.limits.time_without_data.map(|time| self.data.saturating_add(time));
         time.into_iter().chain(data).min().map(|end| end.saturating_sub(now))
     }
 }
