@@ -96,6 +96,15 @@ pub fn places(flags: &[bool]) -> Places {
     places
 }
 
+/// A folder with `disc.iso`, and in `damage` the mapfile of what is dead on it; and the disc's bytes.
+pub fn damaged_disc(seed: u64, sectors: u32, dead: &[(u32, u32)]) -> (Folder, Vec<u8>) {
+    let folder = Folder::new();
+    let image = disc(seed, sectors);
+    folder.write("disc.iso", &image);
+    folder.write("damage", mapfile(dead, '-', sectors));
+    (folder, image)
+}
+
 /// A ddrescue mapfile with `bad` at these places and `+` elsewhere.
 pub fn mapfile(places: &[(u32, u32)], bad: char, sectors: u32) -> String {
     let mut text = String::from("0x00000000     +               1\n");

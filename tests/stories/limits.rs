@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{Folder, Places, damage, disc, mapfile};
+use crate::common::{Folder, Places, damage, damaged_disc};
 
 const SECTORS: u32 = 4000;
 
@@ -12,11 +12,7 @@ const DEAD: [(u32, u32); 3] = [(700, 20), (2000, 300), (3500, 1)];
 const DRIVE: &str = "emulated:disc.iso,damage=damage";
 
 fn damaged(seed: u64) -> (Folder, Vec<u8>) {
-    let folder = Folder::new();
-    let image = disc(seed, SECTORS);
-    folder.write("disc.iso", &image);
-    folder.write("damage", mapfile(&DEAD, '-', SECTORS));
-    (folder, image)
+    damaged_disc(seed, SECTORS, &DEAD)
 }
 
 /// Runs until the disc is done; each run that stops says why, and gets further. How many runs it took.

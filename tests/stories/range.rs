@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{Folder, blocks, disc, mapfile};
+use crate::common::{Folder, blocks, damaged_disc};
 
 const SECTORS: u32 = 4000;
 
@@ -12,11 +12,7 @@ const DEAD: [(u32, u32); 2] = [(700, 20), (2000, 300)];
 const DRIVE: &str = "emulated:disc.iso,damage=damage";
 
 fn damaged(seed: u64) -> (Folder, Vec<u8>) {
-    let folder = Folder::new();
-    let image = disc(seed, SECTORS);
-    folder.write("disc.iso", &image);
-    folder.write("damage", mapfile(&DEAD, '-', SECTORS));
-    (folder, image)
+    damaged_disc(seed, SECTORS, &DEAD)
 }
 
 /// First sector and count of the reads in a record of commands, but those by which a disc is recognised: they come first.
