@@ -6,9 +6,11 @@ mod extents;
 pub mod mapfile;
 mod planner;
 pub mod policy;
+mod way;
 
 pub use extents::{Extents, Run};
-pub use planner::{Geometry, Order, Outcome, Phase, Planner, Resume};
+pub use planner::{Ask, Geometry, Order, Outcome, Phase, Planner, Resume};
+pub use way::Way;
 
 /// What is known of a sector, in ddrescue's order: from less to more processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -107,7 +107,7 @@ fn sectors_that_only_come_alone_come() {
     let folder = Folder::new();
     let image = disc(14, 3000);
     folder.write("disc.iso", &image);
-    // The first five reads that touch it fail: the sweep, the block, and some tries alone.
+    // The first five reads that touch it fail: copying, the block, and some tries alone.
     folder.write("rules", "read 1234 sense=3/11/05 times=5\n");
     folder.ends(0, &["emulated:disc.iso,faults=rules", "out.iso", "--retries", "4"]);
     folder.must_hold("out.iso", &image, &[]);

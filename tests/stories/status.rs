@@ -70,7 +70,7 @@ fn a_run_that_was_stopped_is_7_and_its_place_and_end_are_told() {
         assert!(out.contains(says), "nothing of {says:?} in {out}");
     }
     let (_, standing) = folder.json(7, &["--status", "out.iso"]);
-    assert_eq!((&standing["phase"], &standing["pass"]), (&"sweep".into(), &1.into()));
+    assert_eq!((&standing["phase"], &standing["pass"]), (&"copy".into(), &1.into()));
     let at = standing["lba"].as_u64().unwrap();
     assert!((700..4000).contains(&at), "{standing}");
     assert_eq!(standing["last_run"]["status"], 7);

@@ -13,7 +13,7 @@ use crate::rescue::policy::{
     FIRST_LIMIT, FIRST_SAVE, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
     TRANSPORT_PAUSE, TRANSPORT_TRIES,
 };
-use crate::rescue::{Extents, Order, Outcome, Phase, Planner, State};
+use crate::rescue::{Ask, Extents, Order, Outcome, Phase, Planner, State, Way};
 use crate::scsi::{Sense, SenseCode};
 use crate::sys::{Buffer, Stop};
 
@@ -44,6 +44,8 @@ pub(super) struct Reading<'a> {
     pub(super) limits: Watch,
     pub(super) tally: Tally,
     pub(super) meter: Meter,
+    /// What the last read cost of the drive's time.
+    pub(super) took: Duration,
 }
 
 /// What this run did, for the record.
@@ -108,13 +110,15 @@ impl Reading<'_> {
                 self.or_await(recognised)?;
                 continue;
             }
-            let Some(extent) = self.planner.ask() else { return Ok(()) };
+            let Some(Ask { extent, way: Way::Plain }) = self.planner.ask() else { return Ok(()) };
             self.limits.check(self.station.clock.now(), self.tally.failed)?;
             self.tell_phase();
             let mut buffer = spare.take().unwrap_or_else(|| self.pipeline.buffer());
             let limit = if self.tally.commands == 0 { FIRST_LIMIT } else { READ_LIMIT };
             self.tally.commands += 1;
+            let begin = self.station.clock.now();
             let end = self.station.drive.read(extent, &mut buffer, limit);
+            self.took = self.station.clock.now().saturating_sub(begin);
             match end {
                 ReadEnd::Good => {
                     self.note_sense(extent, None);
@@ -163,7 +167,7 @@ impl Reading<'_> {
         }
         self.tally.emitted = extent.end();
         self.pipeline.write(extent, buffer);
-        self.planner.answer(Outcome::Read);
+        self.planner.answer(Outcome::Read, self.took);
     }
 
     /// Everything but sectors came.
@@ -211,7 +215,7 @@ impl Reading<'_> {
             sense: sense.map(|sense| sense.to_string()),
             text: sense.map_or(class.text(), Sense::text),
         }));
-        self.planner.answer(outcome);
+        self.planner.answer(outcome, self.took);
     }
 
     /// An event of the drive, not of a sector: does it still answer, is it the same disc, and far away with it.
@@ -242,7 +246,7 @@ impl Reading<'_> {
 
     /// The command was not carried out; the planner will ask again.
     fn interrupted(&mut self, why: Interruption) -> Result<(), RipError> {
-        self.planner.answer(Outcome::NotTried);
+        self.planner.answer(Outcome::NotTried, self.took);
         self.count_interruption()?;
         match why {
             Interruption::MediumMayHaveChanged => self.recognise(Doubt::MediumChange),
@@ -286,7 +290,7 @@ impl Reading<'_> {
         if self.tally.gone_at == Some(extent.first) {
             self.failed(extent, Class::Transport, None, Outcome::TimedOut);
         } else {
-            self.planner.answer(Outcome::NotTried);
+            self.planner.answer(Outcome::NotTried, self.took);
         }
         self.tally.gone_at = Some(extent.first);
         Err(RipError::Vanished)
@@ -354,7 +358,7 @@ impl Reading<'_> {
         let phase = self.planner.position().phase;
         // Later phases are made of failures: no rate of the past tells when they end.
         let to_read = || u64::from(self.planner.left_in_range()) * SECTOR as u64;
-        let eta = (phase == Phase::Sweep && rate > 0).then(|| to_read() * 1000 / rate);
+        let eta = (phase == Phase::Copy && rate > 0).then(|| to_read() * 1000 / rate);
         Progress {
             phase: PhaseName::Reading(phase),
             unit: Unit::Sectors,

@@ -67,9 +67,9 @@ fn standing_of(image: &Path, mapfile: &Mapfile, sectors: u32, record: Option<Rec
 /// The phase of a map's status line; none where it says that all is finished, or what no run of ours does.
 fn phase(status: char) -> Option<Phase> {
     match status {
-        '?' => Some(Phase::Sweep),
-        '*' => Some(Phase::Blocks),
-        '/' => Some(Phase::Sectors),
+        '?' => Some(Phase::Copy),
+        '*' => Some(Phase::Trim),
+        '/' => Some(Phase::Scrape),
         '-' => Some(Phase::Retry),
         _ => None,
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::disc::{DriveName, Identity, Record, RunRecord, Sameness};
 use crate::event::{Event, Observer};
@@ -146,6 +147,7 @@ impl<'a> Start<'a> {
             limits,
             tally: Tally::default(),
             meter: Meter::default(),
+            took: Duration::ZERO,
         })
     }
 }

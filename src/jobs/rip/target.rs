@@ -301,11 +301,11 @@ impl Begun {
         u32::try_from(self.mapfile.end().div_ceil(SECTOR as u64)).unwrap_or(u32::MAX)
     }
 
-    /// Where the sweep stood.
+    /// Where copying stood.
     pub(super) fn position(&self) -> Option<Resume> {
         let Position { at, status, pass } = self.mapfile.position;
         let at = u32::try_from(at / SECTOR as u64).ok()?;
-        (status == '?').then_some(Resume { at, phase: Phase::Sweep, pass })
+        (status == '?').then_some(Resume { at, phase: Phase::Copy, pass })
     }
 }
 
@@ -341,9 +341,9 @@ pub(super) fn position(at: Resume, map: &Extents<State>) -> Position {
         return Position { at: 0, status: '+', pass: 1 };
     }
     let status = match at.phase {
-        Phase::Sweep => '?',
-        Phase::Blocks => '*',
-        Phase::Sectors => '/',
+        Phase::Copy => '?',
+        Phase::Trim => '*',
+        Phase::Scrape => '/',
         Phase::Retry => '-',
     };
     Position { at: u64::from(at.at) * SECTOR as u64, status, pass: at.pass }

@@ -82,7 +82,7 @@ pub(super) fn trouble_line(trouble: &Trouble) -> String {
 fn phase_line(phase: PhaseChange) -> String {
     let text = phase_name(phase.name);
     let pass = match phase.name {
-        PhaseName::Reading(Phase::Sweep) if phase.pass == 2 => " (skipped parts, backwards)".into(),
+        PhaseName::Reading(Phase::Copy) if phase.pass == 2 => " (skipped parts, backwards)".into(),
         PhaseName::Reading(_) if phase.pass > 1 => format!(" (pass {})", phase.pass),
         _ => String::new(),
     };
@@ -92,9 +92,9 @@ fn phase_line(phase: PhaseChange) -> String {
 /// What is being done.
 pub(super) fn phase_name(phase: PhaseName) -> &'static str {
     match phase {
-        PhaseName::Reading(Phase::Sweep) => "reading",
-        PhaseName::Reading(Phase::Blocks) => "reading failed parts by ECC block",
-        PhaseName::Reading(Phase::Sectors) => "reading failed blocks by sector",
+        PhaseName::Reading(Phase::Copy) => "reading",
+        PhaseName::Reading(Phase::Trim) => "reading failed parts by ECC block",
+        PhaseName::Reading(Phase::Scrape) => "reading failed blocks by sector",
         PhaseName::Reading(Phase::Retry) => "trying failed sectors again",
         PhaseName::Transfer(TransferPhase::Digest) => "computing digests of the image",
         PhaseName::Transfer(TransferPhase::Write) => "writing",

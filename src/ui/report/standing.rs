@@ -48,7 +48,7 @@ fn amounts(standing: &Standing) -> String {
 /// Where the reading goes on.
 fn position(standing: &Standing) -> Option<String> {
     let phase = standing.phase.filter(|_| standing.unread > 0)?;
-    let backwards = if (phase, standing.pass) == (Phase::Sweep, 2) { " (skipped parts, backwards)" } else { "" };
+    let backwards = if (phase, standing.pass) == (Phase::Copy, 2) { " (skipped parts, backwards)" } else { "" };
     Some(format!("at      sector {}: {}{backwards}", standing.lba, phase_name(PhaseName::Reading(phase))))
 }
 

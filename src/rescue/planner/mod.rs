@@ -2,13 +2,13 @@
 //!
 //! The disc may be dying, so what reads easily is read first and nothing is asked for twice in vain:
 //!
-//! 1. **sweep**: forwards in long commands. A failed command is marked `*` as a whole, and reading goes on behind it with a skip
+//! 1. **copy**: forwards in long commands. A failed command is marked `*` as a whole, and reading goes on behind it with a skip
 //!    that doubles at each failure and is reset by a good read. Then the skipped areas backwards, each up to its first failure;
 //!    what is left of it lies between two failures and becomes `*` unread.
-//! 2. **blocks**: the `*` areas by ECC block. A block that fails becomes `/`, and so does, unread, the one that the drive named when a
+//! 2. **trim**: the `*` areas by ECC block. A block that fails becomes `/`, and so does, unread, the one that the drive named when a
 //!    command failed. Behind a block that failed, the next one's first sector goes ahead alone: if it is dead as well, the block
 //!    need not fail as a whole.
-//! 3. **sectors**: the `/` areas sector by sector. One that fails alone is `-`.
+//! 3. **scrape**: the `/` areas sector by sector. One that fails alone is `-`.
 //! 4. **retry**: the `-` sectors, as often as the person asked for.
 //!
 //! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed, in each retry as well: sector by sector from both
@@ -16,10 +16,12 @@
 //!
 //! Of all this, what lies outside of the planner's range is not asked for, and keeps its state.
 
+use std::time::Duration;
+
 use crate::mmc::{Class, Extent};
 
 use super::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE, TRANSPORT_TRIES};
-use super::{Extents, State};
+use super::{Extents, State, Way};
 
 /// What the planner must know of the disc.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,11 +48,11 @@ pub enum Order {
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Long commands over what was not tried.
-    Sweep,
+    Copy,
     /// ECC blocks where a command failed.
-    Blocks,
+    Trim,
     /// Single sectors where a block failed.
-    Sectors,
+    Scrape,
     /// Sectors that failed alone.
     Retry,
 }
@@ -62,13 +64,22 @@ pub struct Resume {
     pub at: u32,
     /// The phase.
     pub phase: Phase,
-    /// Pass of the phase, from 1. Sweep: 1 forwards, 2 backwards.
+    /// Pass of the phase, from 1. Copy: 1 forwards, 2 backwards.
     pub pass: u32,
 }
 
 impl Resume {
     /// Where a disc that nothing is known of begins.
-    pub const START: Self = Self { at: 0, phase: Phase::Sweep, pass: 1 };
+    pub const START: Self = Self { at: 0, phase: Phase::Copy, pass: 1 };
+}
+
+/// A read that is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ask {
+    /// Its sectors, in one command.
+    pub extent: Extent,
+    /// How.
+    pub way: Way,
 }
 
 /// How a read ended.
@@ -114,7 +125,7 @@ pub struct Planner {
     trim_back: bool,
     /// A time-out made the pass leave sectors behind.
     left_behind: bool,
-    asked: Option<Extent>,
+    asked: Option<Ask>,
 }
 
 impl Planner {
@@ -132,7 +143,7 @@ impl Planner {
             retries,
             range,
             stood: None,
-            phase: Phase::Sweep,
+            phase: Phase::Copy,
             pass: 1,
             cursor: 0,
             command,
@@ -150,9 +161,9 @@ impl Planner {
         Self::new(map, Geometry { block: 1, borders: Vec::new(), longest: 1 }, Order::EasyFirst, 0)
     }
 
-    /// Goes on where an earlier run stood. Only the sweep cares: it must not run into the same damage from the front again.
+    /// Goes on where an earlier run stood. Only copying cares: it must not run into the same damage from the front again.
     pub fn resume(&mut self, from: Resume) {
-        if from.phase == Phase::Sweep && self.order == Order::EasyFirst && from.at <= self.map.len() {
+        if from.phase == Phase::Copy && self.order == Order::EasyFirst && from.at <= self.map.len() {
             (self.pass, self.cursor) = (from.pass.clamp(1, 2), from.at);
         }
     }
@@ -218,19 +229,20 @@ impl Planner {
     }
 
     /// The next read, or `None` when there is nothing left to do. The same read until it is answered.
-    pub fn ask(&mut self) -> Option<Extent> {
+    pub fn ask(&mut self) -> Option<Ask> {
         if self.asked.is_none() {
-            self.asked = match self.order {
+            let extent = match self.order {
                 Order::InSequence => self.next_in_sequence(),
                 Order::EasyFirst => self.next_easy(),
             };
+            self.asked = extent.map(|extent| Ask { extent, way: Way::Plain });
         }
         self.asked
     }
 
-    /// Takes the outcome of the read that [`Planner::ask`] asked for.
-    pub fn answer(&mut self, outcome: Outcome) {
-        let Some(read) = self.asked.take() else { return };
+    /// Takes the outcome of the read that [`Planner::ask`] asked for, and what it cost of the drive's time.
+    pub fn answer(&mut self, outcome: Outcome, _took: Duration) {
+        let Some(Ask { extent: read, .. }) = self.asked.take() else { return };
         if outcome != Outcome::Transport {
             self.transport_tries = 0;
         }
@@ -260,9 +272,9 @@ impl Planner {
                     self.cursor = rest.end();
                     continue;
                 }
-                State::NonTried => self.in_phase(Phase::Sweep, self.long_command(rest)),
-                State::NonTrimmed => self.in_phase(Phase::Blocks, self.block_of(rest)),
-                State::NonScraped => self.in_phase(Phase::Sectors, Extent { count: 1, ..rest }),
+                State::NonTried => self.in_phase(Phase::Copy, self.long_command(rest)),
+                State::NonTrimmed => self.in_phase(Phase::Trim, self.block_of(rest)),
+                State::NonScraped => self.in_phase(Phase::Scrape, Extent { count: 1, ..rest }),
             });
         }
     }
@@ -275,10 +287,10 @@ impl Planner {
     fn next_easy(&mut self) -> Option<Extent> {
         loop {
             let found = match (self.phase, self.pass) {
-                (Phase::Sweep, 1) => self.next_with(State::NonTried, self.cursor).map(|area| self.long_command(area)),
-                (Phase::Sweep, _) => self.last_with(State::NonTried, self.cursor).map(|area| self.long_command_at_end(area)),
-                (Phase::Blocks, _) => self.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
-                (Phase::Sectors, _) => self.next_sector(State::NonScraped),
+                (Phase::Copy, 1) => self.next_with(State::NonTried, self.cursor).map(|area| self.long_command(area)),
+                (Phase::Copy, _) => self.last_with(State::NonTried, self.cursor).map(|area| self.long_command_at_end(area)),
+                (Phase::Trim, _) => self.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
+                (Phase::Scrape, _) => self.next_sector(State::NonScraped),
                 (Phase::Retry, _) => self.next_sector(State::Bad),
             };
             if found.is_some() {
@@ -312,18 +324,18 @@ impl Planner {
         let again = std::mem::take(&mut self.left_behind);
         self.trim_back = false;
         (self.phase, self.pass) = match (self.phase, self.pass) {
-            (Phase::Sweep, 1) => (Phase::Sweep, 2),
-            // The sweep may have begun in the middle, resumed from a map that another program left.
-            (Phase::Sweep, _) if self.has(State::NonTried) => (Phase::Sweep, 1),
-            (Phase::Sweep, _) => (Phase::Blocks, 1),
-            (Phase::Blocks, pass) if again && self.has(State::NonTrimmed) => (Phase::Blocks, pass + 1),
-            (Phase::Blocks, _) => (Phase::Sectors, 1),
-            (Phase::Sectors, pass) if again && self.has(State::NonScraped) => (Phase::Sectors, pass + 1),
-            (Phase::Sectors, _) if self.retries > 0 => (Phase::Retry, 1),
+            (Phase::Copy, 1) => (Phase::Copy, 2),
+            // Copying may have begun in the middle, resumed from a map that another program left.
+            (Phase::Copy, _) if self.has(State::NonTried) => (Phase::Copy, 1),
+            (Phase::Copy, _) => (Phase::Trim, 1),
+            (Phase::Trim, pass) if again && self.has(State::NonTrimmed) => (Phase::Trim, pass + 1),
+            (Phase::Trim, _) => (Phase::Scrape, 1),
+            (Phase::Scrape, pass) if again && self.has(State::NonScraped) => (Phase::Scrape, pass + 1),
+            (Phase::Scrape, _) if self.retries > 0 => (Phase::Retry, 1),
             (Phase::Retry, pass) if pass < self.retries => (Phase::Retry, pass + 1),
             _ => return false,
         };
-        self.cursor = if (self.phase, self.pass) == (Phase::Sweep, 2) { self.map.len() } else { 0 };
+        self.cursor = if (self.phase, self.pass) == (Phase::Copy, 2) { self.map.len() } else { 0 };
         true
     }
 
@@ -404,17 +416,17 @@ impl Planner {
         self.failures_in_a_row += 1;
         self.command = FIRST_COMMAND.min(self.ceiling);
         match self.phase {
-            Phase::Sweep if read.count == 1 => self.mark_command(read, State::Bad, self.skip()),
-            Phase::Sweep => {
+            Phase::Copy if read.count == 1 => self.mark_command(read, State::Bad, self.skip()),
+            Phase::Copy => {
                 self.mark_command(read, State::NonTrimmed, self.skip());
                 self.take_hint(read, class, at);
             }
-            Phase::Blocks if read.count == 1 => self.mark_suspect(read),
-            Phase::Blocks => self.mark(read, State::NonScraped),
-            Phase::Sectors if class.is_region() && self.order == Order::EasyFirst => self.trim(read, State::NonScraped),
+            Phase::Trim if read.count == 1 => self.mark_suspect(read),
+            Phase::Trim => self.mark(read, State::NonScraped),
+            Phase::Scrape if class.is_region() && self.order == Order::EasyFirst => self.trim(read, State::NonScraped),
             // Whatever the back edge says this time, it is one.
             Phase::Retry if class.is_region() || self.trim_back => self.trim(read, State::Bad),
-            Phase::Sectors | Phase::Retry => self.mark(read, State::Bad),
+            Phase::Scrape | Phase::Retry => self.mark(read, State::Bad),
         }
     }
 
@@ -425,11 +437,11 @@ impl Planner {
         self.command = FIRST_COMMAND.min(self.ceiling);
         self.trim_back = false;
         match self.phase {
-            Phase::Sweep => self.mark_command(read, State::NonTrimmed, self.longest_skip()),
-            Phase::Blocks => self.mark(read, State::NonScraped),
-            Phase::Sectors | Phase::Retry => self.mark(read, State::Bad),
+            Phase::Copy => self.mark_command(read, State::NonTrimmed, self.longest_skip()),
+            Phase::Trim => self.mark(read, State::NonScraped),
+            Phase::Scrape | Phase::Retry => self.mark(read, State::Bad),
         }
-        if self.phase != Phase::Sweep && self.order == Order::EasyFirst {
+        if self.phase != Phase::Copy && self.order == Order::EasyFirst {
             self.cursor = self.cursor.saturating_add(self.longest_skip()).min(self.map.len());
             self.left_behind = true;
         }
@@ -439,8 +451,8 @@ impl Planner {
     fn lost(&mut self, read: Extent) {
         self.classes.set(read, Some(Class::Transport));
         match (self.phase, self.order) {
-            (Phase::Sweep, _) => self.mark_command(read, State::NonTrimmed, self.skip()),
-            (Phase::Blocks, _) => self.mark(read, State::NonScraped),
+            (Phase::Copy, _) => self.mark_command(read, State::NonTrimmed, self.skip()),
+            (Phase::Trim, _) => self.mark(read, State::NonScraped),
             (_, Order::InSequence) => self.mark(read, State::Bad),
             _ => {
                 self.trim_back = false;
@@ -476,11 +488,11 @@ impl Planner {
     /// Moves the cursor behind a read.
     fn pass_over(&mut self, read: Extent) {
         if self.order == Order::EasyFirst {
-            self.cursor = if (self.phase, self.pass) == (Phase::Sweep, 2) { read.first } else { read.end() };
+            self.cursor = if (self.phase, self.pass) == (Phase::Copy, 2) { read.first } else { read.end() };
         }
     }
 
-    /// Marks a failed command of the sweep, and skips.
+    /// Marks a failed command of the copying, and skips.
     fn mark_command(&mut self, read: Extent, outcome: State, skip: u32) {
         self.mark(read, outcome);
         if self.order == Order::InSequence {
@@ -518,257 +530,4 @@ impl Planner {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::{HashMap, HashSet};
-
-    /// A disc that only answers.
-    #[derive(Debug, Clone, Default)]
-    struct Disc {
-        sectors: u32,
-        block: u32,
-        dead: HashSet<u32>,
-        region: HashSet<u32>,
-        /// Reads over such a sector time out so many times.
-        hanging: HashMap<u32, u32>,
-        failed_alone: HashMap<u32, u32>,
-        failing_reads: u32,
-        names_lba: bool,
-    }
-
-    impl Disc {
-        fn answer(&mut self, read: Extent) -> Outcome {
-            let mut lbas = read.first..read.end();
-            if let Some(lba) = lbas.clone().find(|lba| self.hanging.get(lba).is_some_and(|times| *times > 0)) {
-                self.hanging.entry(lba).and_modify(|times| *times -= 1);
-                return Outcome::TimedOut;
-            }
-            let Some(bad) = lbas.find(|lba| self.dead.contains(lba) || self.region.contains(lba)) else { return Outcome::Read };
-            self.failing_reads += 1;
-            if read.count == 1 {
-                *self.failed_alone.entry(bad).or_default() += 1;
-            }
-            Outcome::Failed(
-                if self.region.contains(&bad) { Class::OffTrack } else { Class::Medium },
-                self.names_lba.then_some(bad),
-            )
-        }
-
-        fn geometry(&self) -> Geometry {
-            let borders = if self.block == 1 { vec![self.sectors - 2] } else { Vec::new() };
-            Geometry { block: self.block, borders, longest: 256 }
-        }
-
-        fn planner(&self, map: Extents<State>) -> Planner {
-            Planner::new(map, self.geometry(), Order::EasyFirst, 0)
-        }
-    }
-
-    fn finish(planner: &mut Planner, disc: &mut Disc) {
-        let most = 40 * disc.sectors + 1000;
-        for step in 0.. {
-            assert!(step < most, "it does not end");
-            let Some(read) = planner.ask() else { return };
-            assert!(read.count > 0 && read.end() <= disc.sectors, "{read:?}");
-            planner.answer(disc.answer(read));
-        }
-    }
-
-    fn run_of(lbas: impl IntoIterator<Item = (u32, u32)>, sectors: u32) -> HashSet<u32> {
-        lbas.into_iter().flat_map(|(first, count)| first..(first + count).min(sectors)).collect()
-    }
-
-    prop_compose! {
-        fn discs()(sectors in 100u32..6000, names_lba in any::<bool>(), block in prop_oneof![Just(1u32), Just(16), Just(32)])
-            (sectors in Just(sectors), block in Just(block), names_lba in Just(names_lba),
-             dead in proptest::collection::vec((0..sectors, 1u32..200), 0..8),
-             region in proptest::collection::vec((0..sectors, 1u32..400), 0..3)) -> Disc {
-            let mut dead = run_of(dead, sectors);
-            let region = run_of(region, sectors);
-            dead.retain(|lba| !region.contains(lba));
-            Disc { sectors, block, dead, region, names_lba, ..Disc::default() }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(600))]
-
-        #[test]
-        fn every_readable_sector_is_read_and_every_dead_one_is_asked_alone_once(mut disc in discs()) {
-            disc.region.clear();
-            let mut planner = disc.planner(Extents::new(disc.sectors, State::NonTried));
-            finish(&mut planner, &mut disc);
-            for lba in 0..disc.sectors {
-                let expected = if disc.dead.contains(&lba) { State::Bad } else { State::Finished };
-                prop_assert_eq!(planner.map().get(lba), Some(expected), "LBA {}", lba);
-                prop_assert_eq!(disc.failed_alone.get(&lba).copied().unwrap_or(0), u32::from(disc.dead.contains(&lba)));
-            }
-        }
-
-        #[test]
-        fn regions_cost_their_edges_and_nothing_else_is_lost(mut disc in discs()) {
-            let mut planner = disc.planner(Extents::new(disc.sectors, State::NonTried));
-            finish(&mut planner, &mut disc);
-            for lba in 0..disc.sectors {
-                let state = planner.map().get(lba);
-                if disc.dead.contains(&lba) || disc.region.contains(&lba) {
-                    prop_assert_eq!(state, Some(State::Bad));
-                    prop_assert!(planner.classes().get(lba).flatten().is_some());
-                } else if state != Some(State::Finished) {
-                    // Readable sectors enclosed by a region in one ECC block can't be told from it.
-                    let near = |lba: u32| disc.region.contains(&lba) || disc.dead.contains(&lba);
-                    prop_assert!((lba.saturating_sub(512)..lba).any(near) && (lba..lba + 512).any(near), "LBA {} lost", lba);
-                }
-            }
-        }
-
-        #[test]
-        fn stopped_anywhere_and_resumed_it_ends_in_the_same_map(mut disc in discs(), stops in proptest::collection::vec(1u32..300, 0..12)) {
-            disc.region.clear();
-            let mut undisturbed = disc.planner(Extents::new(disc.sectors, State::NonTried));
-            finish(&mut undisturbed, &mut disc.clone());
-            let (mut map, mut from) = (Extents::new(disc.sectors, State::NonTried), Resume { at: 0, phase: Phase::Sweep, pass: 1 });
-            for stop in stops {
-                let mut planner = disc.planner(map);
-                planner.resume(from);
-                for _ in 0..stop {
-                    let Some(read) = planner.ask() else { break };
-                    planner.answer(disc.answer(read));
-                }
-                (map, from) = (planner.map().clone(), planner.position());
-            }
-            let mut planner = disc.planner(map);
-            planner.resume(from);
-            finish(&mut planner, &mut disc);
-            prop_assert_eq!(planner.map(), undisturbed.map());
-        }
-
-        #[test]
-        fn outside_of_its_range_nothing_is_asked_for_and_inside_everything(
-            mut disc in discs(), first in 0u32..6000, count in 1u32..3000, before in 0usize..300, retries in 0u32..2,
-        ) {
-            disc.region.clear();
-            let mut undisturbed = disc.planner(Extents::new(disc.sectors, State::NonTried));
-            finish(&mut undisturbed, &mut disc.clone());
-            // A run over the whole disc was stopped somewhere.
-            let mut begun = disc.planner(Extents::new(disc.sectors, State::NonTried));
-            for _ in 0..before {
-                let Some(read) = begun.ask() else { break };
-                begun.answer(disc.answer(read));
-            }
-            let range = Extent { first: first % disc.sectors, count: count.min(disc.sectors - first % disc.sectors) };
-            let mut planner = Planner { retries, ..disc.planner(begun.map().clone()) };
-            planner.confine(range, begun.position());
-            while let Some(read) = planner.ask() {
-                prop_assert!(read.count > 0 && read.first >= range.first && read.end() <= range.end(), "{:?} of {:?}", read, range);
-                planner.answer(disc.answer(read));
-            }
-            for lba in 0..disc.sectors {
-                let right = if (range.first..range.end()).contains(&lba) { undisturbed.map() } else { begun.map() };
-                prop_assert_eq!(planner.map().get(lba), right.get(lba), "LBA {}", lba);
-            }
-            prop_assert_eq!((planner.left_in_range(), planner.stand()), (0, begun.position()));
-            // And the whole goes on as if nothing had been.
-            let mut rest = disc.planner(planner.map().clone());
-            rest.resume(planner.stand());
-            finish(&mut rest, &mut disc);
-            prop_assert_eq!(rest.map(), undisturbed.map());
-        }
-
-        #[test]
-        fn retries_bring_back_regions_that_passed(mut disc in discs(), retries in 1u32..3) {
-            let mut first = disc.planner(Extents::new(disc.sectors, State::NonTried));
-            finish(&mut first, &mut disc);
-            disc.region.clear();
-            let mut again = Planner { retries, classes: first.classes().clone(), ..disc.planner(first.map().clone()) };
-            finish(&mut again, &mut disc);
-            for lba in 0..disc.sectors {
-                let expected = if disc.dead.contains(&lba) { State::Bad } else { State::Finished };
-                prop_assert_eq!(again.map().get(lba), Some(expected), "LBA {}", lba);
-            }
-        }
-
-        #[test]
-        fn retries_cost_regions_their_edges(mut disc in discs(), retries in 1u32..4) {
-            let mut first = disc.planner(Extents::new(disc.sectors, State::NonTried));
-            finish(&mut first, &mut disc);
-            let edges = first.classes().iter().filter(|run| run.value.is_some_and(Class::is_region)).count() as u32 * 2;
-            disc.dead.clear();
-            disc.failing_reads = 0;
-            let mut again = Planner { retries, classes: first.classes().clone(), ..disc.planner(first.map().clone()) };
-            finish(&mut again, &mut disc);
-            prop_assert!(disc.failing_reads <= retries * edges, "{} failing reads of {edges} edges", disc.failing_reads);
-        }
-
-        #[test]
-        fn in_sequence_each_sector_is_settled_before_the_next(mut disc in discs()) {
-            let mut planner = Planner::new(Extents::new(disc.sectors, State::NonTried), disc.geometry(), Order::InSequence, 0);
-            let mut settled = 0;
-            while let Some(read) = planner.ask() {
-                prop_assert_eq!(read.first, settled);
-                planner.answer(disc.answer(read));
-                while planner.map().get(settled).is_some_and(|state| state >= State::Bad) {
-                    settled += 1;
-                }
-            }
-            prop_assert_eq!(settled, disc.sectors);
-        }
-
-        #[test]
-        fn time_outs_that_pass_lose_nothing_but_what_hung_alone(
-            mut disc in discs(), hangs in proptest::collection::vec((0u32..6000, 1u32..2), 0..5),
-        ) {
-            disc.dead.clear();
-            disc.region.clear();
-            disc.hanging = hangs.iter().copied().collect();
-            let mut planner = disc.planner(Extents::new(disc.sectors, State::NonTried));
-            finish(&mut planner, &mut disc);
-            for lba in (0..disc.sectors).filter(|lba| planner.map().get(*lba) != Some(State::Finished)) {
-                prop_assert_eq!(planner.map().get(lba), Some(State::Bad));
-                prop_assert!(hangs.iter().any(|hang| hang.0 == lba), "LBA {} never hung", lba);
-            }
-            let mut again = Planner { retries: 1, ..disc.planner(planner.map().clone()) };
-            finish(&mut again, &mut disc);
-            prop_assert_eq!(again.map().count(State::Finished), disc.sectors);
-        }
-    }
-
-    #[test]
-    fn a_long_scratch_costs_few_failing_reads_besides_its_own_sectors() {
-        // Splitting each failed 64 KiB command at once would fail 126 times besides the dead sectors.
-        for block in [1, 16, 32] {
-            let mut disc = Disc { sectors: 60_000, block, dead: (20_000..24_000).collect(), names_lba: true, ..Disc::default() };
-            let mut planner = disc.planner(Extents::new(disc.sectors, State::NonTried));
-            finish(&mut planner, &mut disc);
-            let besides = disc.failing_reads - 4000;
-            assert!(besides <= 30, "{besides} with blocks of {block}");
-        }
-    }
-
-    #[test]
-    fn lost_commands_get_shorter_and_blame_no_sector() {
-        let mut planner = Disc { sectors: 1000, block: 1, ..Disc::default() }.planner(Extents::new(1000, State::NonTried));
-        let lengths: Vec<u32> = (0..3)
-            .map(|_| {
-                let read = planner.ask().unwrap();
-                planner.answer(Outcome::Transport);
-                read.count
-            })
-            .collect();
-        assert_eq!(lengths, [32, 16, 8]);
-        while planner.ask().is_some() {
-            planner.answer(Outcome::Transport);
-        }
-        assert_eq!((planner.map().count(State::Bad), planner.left()), (0, 1000));
-    }
-
-    #[test]
-    fn retries_ask_again_as_often_as_told() {
-        let mut disc =
-            Disc { sectors: 500, block: 1, dead: HashSet::from([77]), region: (300..400).collect(), ..Disc::default() };
-        let mut planner = Planner::new(Extents::new(500, State::NonTried), disc.geometry(), Order::EasyFirst, 3);
-        finish(&mut planner, &mut disc);
-        assert_eq!(disc.failed_alone, HashMap::from([(77, 4), (300, 4), (399, 4)]));
-    }
-}
+mod tests;
