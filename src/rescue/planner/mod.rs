@@ -16,11 +16,17 @@
 //!
 //! Of all this, what lies outside of the planner's range is not asked for, and keeps its state.
 
+mod command;
+mod copy;
+mod passes;
+mod region;
+mod trim;
+
 use std::time::Duration;
 
 use crate::mmc::{Class, Extent};
 
-use super::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE, TRANSPORT_TRIES};
+use super::policy::{FIRST_COMMAND, TRANSPORT_TRIES};
 use super::{Extents, State, Way};
 
 /// What the planner must know of the disc.
@@ -263,143 +269,6 @@ impl Planner {
         }
     }
 
-    fn next_in_sequence(&mut self) -> Option<Extent> {
-        loop {
-            let run = self.map.run_at(self.cursor).filter(|_| self.cursor < self.range.end())?;
-            let rest = Extent::between(self.cursor, run.extent.end().min(self.range.end()));
-            return Some(match run.value {
-                State::Bad | State::Finished => {
-                    self.cursor = rest.end();
-                    continue;
-                }
-                State::NonTried => self.in_phase(Phase::Copy, self.long_command(rest)),
-                State::NonTrimmed => self.in_phase(Phase::Trim, self.block_of(rest)),
-                State::NonScraped => self.in_phase(Phase::Scrape, Extent { count: 1, ..rest }),
-            });
-        }
-    }
-
-    fn in_phase(&mut self, phase: Phase, read: Extent) -> Extent {
-        self.phase = phase;
-        read
-    }
-
-    fn next_easy(&mut self) -> Option<Extent> {
-        loop {
-            let found = match (self.phase, self.pass) {
-                (Phase::Copy, 1) => self.next_with(State::NonTried, self.cursor).map(|area| self.long_command(area)),
-                (Phase::Copy, _) => self.last_with(State::NonTried, self.cursor).map(|area| self.long_command_at_end(area)),
-                (Phase::Trim, _) => self.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
-                (Phase::Scrape, _) => self.next_sector(State::NonScraped),
-                (Phase::Retry, _) => self.next_sector(State::Bad),
-            };
-            if found.is_some() {
-                return found;
-            }
-            if !self.next_pass() {
-                return None;
-            }
-        }
-    }
-
-    /// The first sectors in this state, at or after `from`, that may be asked for.
-    fn next_with(&self, state: State, from: u32) -> Option<Extent> {
-        let area = self.map.next_with(state, from.max(self.range.first)).filter(|area| area.first < self.range.end())?;
-        Some(Extent::between(area.first, area.end().min(self.range.end())))
-    }
-
-    /// The last ones before `end`.
-    fn last_with(&self, state: State, end: u32) -> Option<Extent> {
-        let area = self.map.last_with(state, end.min(self.range.end())).filter(|area| area.end() > self.range.first)?;
-        Some(Extent::between(area.first.max(self.range.first), area.end()))
-    }
-
-    /// Whether sectors in this state may be asked for.
-    fn has(&self, state: State) -> bool {
-        self.next_with(state, 0).is_some()
-    }
-
-    /// Turns to the next pass or phase; false when all is done.
-    fn next_pass(&mut self) -> bool {
-        let again = std::mem::take(&mut self.left_behind);
-        self.trim_back = false;
-        (self.phase, self.pass) = match (self.phase, self.pass) {
-            (Phase::Copy, 1) => (Phase::Copy, 2),
-            // Copying may have begun in the middle, resumed from a map that another program left.
-            (Phase::Copy, _) if self.has(State::NonTried) => (Phase::Copy, 1),
-            (Phase::Copy, _) => (Phase::Trim, 1),
-            (Phase::Trim, pass) if again && self.has(State::NonTrimmed) => (Phase::Trim, pass + 1),
-            (Phase::Trim, _) => (Phase::Scrape, 1),
-            (Phase::Scrape, pass) if again && self.has(State::NonScraped) => (Phase::Scrape, pass + 1),
-            (Phase::Scrape, _) if self.retries > 0 => (Phase::Retry, 1),
-            (Phase::Retry, pass) if pass < self.retries => (Phase::Retry, pass + 1),
-            _ => return false,
-        };
-        self.cursor = if (self.phase, self.pass) == (Phase::Copy, 2) { self.map.len() } else { 0 };
-        true
-    }
-
-    /// A command of the present length at the front of `area`, ending at an ECC block's border if it can.
-    fn long_command(&self, area: Extent) -> Extent {
-        let end = area.first.saturating_add(self.command);
-        let aligned = end - end % self.geometry.block;
-        let end = if aligned > area.first { aligned } else { end };
-        Extent::between(area.first, end.min(area.end()).min(self.border_after(area.first)))
-    }
-
-    /// The same at the end of `area`.
-    fn long_command_at_end(&self, area: Extent) -> Extent {
-        let end = area.end();
-        let first = end.saturating_sub(self.command);
-        let aligned = first.next_multiple_of(self.geometry.block);
-        let first = if aligned < end { aligned } else { first };
-        Extent::between(first.max(area.first).max(self.border_before(end)), end)
-    }
-
-    /// The part of `area` in its first ECC block, or only its first sector when the block before failed. Regions have larger grain:
-    /// nothing in them can be brought back.
-    fn block_of(&self, area: Extent) -> Extent {
-        let block = self.geometry.block;
-        let is_region = self.is_region(area.first);
-        let rest = self.rest_of_block(area, if is_region { block.max(16) } else { block });
-        let before = area.first.checked_sub(1).and_then(|lba| self.map.get(lba));
-        let is_suspect = area.first.is_multiple_of(block) && matches!(before, Some(State::NonScraped | State::Bad));
-        if is_suspect && !is_region { Extent { count: 1, ..rest } } else { rest }
-    }
-
-    /// From the front of `area` to the end of its block, of the area, or of what one command may cover.
-    fn rest_of_block(&self, area: Extent, block: u32) -> Extent {
-        let end = (area.first - area.first % block).saturating_add(block);
-        Extent::between(area.first, end.min(area.end()).min(self.border_after(area.first)))
-    }
-
-    /// The first sector of the next area in this state, or the last one of a region whose front edge is known.
-    fn next_sector(&mut self, state: State) -> Option<Extent> {
-        let area = self.next_with(state, self.cursor)?;
-        self.trim_back &= area.first == self.cursor;
-        let first = if self.trim_back { self.region_end(area) - 1 } else { area.first };
-        Some(Extent { first, count: 1 })
-    }
-
-    /// Where the region at the front of `area` ends.
-    fn region_end(&self, area: Extent) -> u32 {
-        self.classes.run_at(area.first).map_or(area.end(), |run| run.extent.end()).min(area.end())
-    }
-
-    fn is_region(&self, lba: u32) -> bool {
-        self.classes.get(lba).flatten().is_some_and(Class::is_region)
-    }
-
-    fn border_after(&self, lba: u32) -> u32 {
-        let borders = &self.geometry.borders;
-        borders.get(borders.partition_point(|border| *border <= lba)).copied().unwrap_or(u32::MAX)
-    }
-
-    fn border_before(&self, end: u32) -> u32 {
-        let borders = &self.geometry.borders;
-        borders.partition_point(|border| *border < end).checked_sub(1).and_then(|i| borders.get(i)).copied().unwrap_or(0)
-    }
-
     fn read(&mut self, read: Extent) {
         self.map.set(read, State::Finished);
         self.classes.set(read, None);
@@ -459,73 +328,6 @@ impl Planner {
                 self.pass_over(read);
             }
         }
-    }
-
-    /// Spares the read of an ECC block that the drive has named already.
-    fn take_hint(&mut self, read: Extent, class: Class, at: Option<u32>) {
-        let block = self.geometry.block;
-        let Some(at) = at.filter(|at| block > 1 && !class.is_region() && (read.first..read.end()).contains(at)) else { return };
-        let named = Extent::between((at - at % block).max(read.first), (at - at % block).saturating_add(block).min(read.end()));
-        self.map.set(named, State::NonScraped);
-    }
-
-    /// A sector failed alone in the blocks phase: the first of its block, and the rest of that is no better.
-    fn mark_suspect(&mut self, read: Extent) {
-        self.mark(read, State::Bad);
-        let rest = self.next_with(State::NonTrimmed, read.end()).filter(|rest| rest.first == read.end());
-        if let Some(rest) = rest.filter(|rest| !rest.first.is_multiple_of(self.geometry.block)) {
-            self.mark(self.rest_of_block(rest, self.geometry.block), State::NonScraped);
-        }
-    }
-
-    fn mark(&mut self, read: Extent, state: State) {
-        self.map.set(read, state);
-        if !self.trim_back {
-            self.pass_over(read);
-        }
-    }
-
-    /// Moves the cursor behind a read.
-    fn pass_over(&mut self, read: Extent) {
-        if self.order == Order::EasyFirst {
-            self.cursor = if (self.phase, self.pass) == (Phase::Copy, 2) { read.first } else { read.end() };
-        }
-    }
-
-    /// Marks a failed command of the copying, and skips.
-    fn mark_command(&mut self, read: Extent, outcome: State, skip: u32) {
-        self.mark(read, outcome);
-        if self.order == Order::InSequence {
-            return;
-        }
-        if self.pass == 1 {
-            self.cursor = read.end().saturating_add(skip).next_multiple_of(self.geometry.block).min(self.map.len());
-        } else if let Some(rest) = self.last_with(State::NonTried, read.first).filter(|rest| rest.end() == read.first) {
-            self.map.set(rest, State::NonTrimmed);
-            self.classes.set(rest, self.classes.get(read.first).flatten());
-        }
-    }
-
-    /// A region's edge was found; its sectors are in this state. After the front edge comes the back edge; between the two nothing is read.
-    fn trim(&mut self, read: Extent, state: State) {
-        if !self.trim_back {
-            self.map.set(read, State::Bad);
-            self.cursor = read.end();
-            self.trim_back = self.is_region(self.cursor) && self.map.get(self.cursor) == Some(state);
-            return;
-        }
-        self.trim_back = false;
-        self.map.set(Extent::between(self.cursor, read.end()), State::Bad);
-        self.cursor = read.end();
-    }
-
-    /// Sectors to skip after a failed command: 64 KiB, doubled at each further failure.
-    fn skip(&self) -> u32 {
-        (FIRST_COMMAND << self.failures_in_a_row.saturating_sub(1).min(20)).min(self.longest_skip())
-    }
-
-    fn longest_skip(&self) -> u32 {
-        (self.map.len() / LONGEST_SKIP_SHARE).max(FIRST_COMMAND)
     }
 }
 
