@@ -1,6 +1,6 @@
 //! A value for each sector of a disc, stored by runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mmc::Extent;
 
@@ -18,6 +18,8 @@ pub struct Run<V> {
 pub struct Extents<V> {
     /// First LBA of each run. A tree, because a ruined disc has 100,000 runs and changes one at each step.
     runs: BTreeMap<u32, V>,
+    /// The same by value, so that the next run of one is found without a walk over all that lie between.
+    firsts: BTreeMap<V, BTreeSet<u32>>,
     len: u32,
     /// Sectors of each value.
     tally: BTreeMap<V, u32>,
@@ -27,11 +29,12 @@ impl<V: Copy + Ord> Extents<V> {
     /// `len` sectors, all with one value.
     pub fn new(len: u32, value: V) -> Self {
         let filled = len > 0;
-        Self {
-            runs: filled.then_some((0, value)).into_iter().collect(),
-            len,
-            tally: filled.then_some((value, len)).into_iter().collect(),
+        let mut extents = Self { runs: BTreeMap::new(), firsts: BTreeMap::new(), len, tally: BTreeMap::new() };
+        if filled {
+            extents.begin(0, value);
+            extents.tally.insert(value, len);
         }
+        extents
     }
 
     /// Sectors covered.
@@ -79,15 +82,14 @@ impl<V: Copy + Ord> Extents<V> {
 
     /// The first sectors with `value` at or after `from`: the rest of the run that `from` lies in, or the next one.
     pub fn next_with(&self, value: V, from: u32) -> Option<Extent> {
-        let start = self.run_at(from)?.extent.first;
-        let (&first, _) = self.runs.range(start..).find(|(_, v)| **v == value)?;
-        let first = first.max(from);
+        let here = self.run_at(from)?;
+        let first = if here.value == value { from } else { *self.firsts.get(&value)?.range(from..).next()? };
         Some(Extent::between(first, self.run_at(first)?.extent.end()))
     }
 
     /// The last sectors with `value` before `end`: the part below `end` of the run that `end - 1` lies in, or the one before.
     pub fn last_with(&self, value: V, end: u32) -> Option<Extent> {
-        let (&first, _) = self.runs.range(..end.min(self.len)).rev().find(|(_, v)| **v == value)?;
+        let &first = self.firsts.get(&value)?.range(..end.min(self.len)).next_back()?;
         Some(Extent::between(first, self.run_at(first)?.extent.end().min(end)))
     }
 
@@ -110,18 +112,37 @@ impl<V: Copy + Ord> Extents<V> {
         }
         for key in old {
             if key >= first {
-                self.runs.remove(&key);
+                self.unite(key);
             }
         }
         *self.tally.entry(value).or_default() += end - first;
         if before != Some(value) {
-            self.runs.insert(first, value);
+            self.begin(first, value);
         }
         if let Some(after) = after {
             if after == value {
-                self.runs.remove(&end);
+                self.unite(end);
             } else {
-                self.runs.insert(end, after);
+                self.begin(end, after);
+            }
+        }
+    }
+
+    /// A run begins here.
+    fn begin(&mut self, first: u32, value: V) {
+        self.unite(first);
+        self.runs.insert(first, value);
+        self.firsts.entry(value).or_default().insert(first);
+    }
+
+    /// No run begins here any more.
+    fn unite(&mut self, first: u32) {
+        if let Some(value) = self.runs.remove(&first)
+            && let Some(firsts) = self.firsts.get_mut(&value)
+        {
+            firsts.remove(&first);
+            if firsts.is_empty() {
+                self.firsts.remove(&value);
             }
         }
     }
@@ -140,7 +161,8 @@ impl<V: Copy + Ord> Extents<V> {
         for run in self.iter().filter(|run| run.extent.end() > len).collect::<Vec<_>>() {
             self.uncount(run.value, run.extent.end() - run.extent.first.max(len));
         }
-        self.runs.split_off(&len);
+        let cut: Vec<u32> = self.runs.range(len..).map(|(first, _)| *first).collect();
+        cut.into_iter().for_each(|first| self.unite(first));
         self.len = self.len.min(len);
     }
 }

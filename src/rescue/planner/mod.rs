@@ -116,6 +116,8 @@ pub struct Planner {
     retries: u32,
     /// The sectors that may be asked for.
     range: Extent,
+    /// Sectors that are not asked for any more.
+    aside: Extents<bool>,
     /// Where the reading of the whole disc stands, while a part of it is read out of turn.
     stood: Option<Resume>,
     phase: Phase,
@@ -139,6 +141,7 @@ impl Planner {
     pub fn new(map: Extents<State>, geometry: Geometry, order: Order, retries: u32) -> Self {
         let classes = Extents::new(map.len(), None);
         let range = Extent::between(0, map.len());
+        let aside = Extents::new(map.len(), false);
         let ceiling = geometry.longest.max(1);
         let command = FIRST_COMMAND.min(ceiling);
         Self {
@@ -148,6 +151,7 @@ impl Planner {
             order,
             retries,
             range,
+            aside,
             stood: None,
             phase: Phase::Copy,
             pass: 1,
@@ -209,12 +213,35 @@ impl Planner {
 
     /// Sectors of the disc that a read may still change the state of.
     pub fn left(&self) -> u32 {
-        UNSETTLED.iter().map(|state| self.map.count(*state)).sum()
+        self.left_of(Extent::between(0, self.map.len()))
     }
 
     /// Those of them that may be asked for.
     pub fn left_in_range(&self) -> u32 {
-        UNSETTLED.iter().map(|state| self.map.count_in(self.range, *state)).sum()
+        self.left_of(self.range)
+    }
+
+    fn left_of(&self, extent: Extent) -> u32 {
+        let unsettled = |extent: Extent| UNSETTLED.iter().map(|state| self.map.count_in(extent, *state)).sum::<u32>();
+        let end = extent.end();
+        let set_aside =
+            std::iter::successors(self.aside.next_with(true, extent.first), |run| self.aside.next_with(true, run.end()));
+        let set_aside = set_aside.take_while(|run| run.first < end).map(|run| Extent::between(run.first, run.end().min(end)));
+        unsettled(extent) - set_aside.map(unsettled).sum::<u32>()
+    }
+
+    /// These sectors are not asked for any more, in no pass. They keep their state, and count as nothing that is left to read.
+    pub fn set_aside(&mut self, extent: Extent) {
+        self.aside.set(extent, true);
+        self.asked = self.asked.filter(|ask| ask.extent.end() <= extent.first || ask.extent.first >= extent.end());
+    }
+
+    /// Leaves the read that [`Planner::ask`] asked for, and reads far from there next. No state changes: a later pass asks for it again,
+    /// but not for a retry that was the last one. The same read comes at once when nothing else is left, and in sequence.
+    pub fn leave(&mut self) {
+        if let Some(Ask { extent, .. }) = self.asked.take() {
+            self.depart(extent);
+        }
     }
 
     /// Takes back sectors whose bytes were read but could not be stored.
@@ -232,6 +259,7 @@ impl Planner {
     pub fn truncate(&mut self, len: u32) {
         self.map.truncate(len);
         self.classes.truncate(len);
+        self.aside.truncate(len);
     }
 
     /// The next read, or `None` when there is nothing left to do. The same read until it is answered.
@@ -310,9 +338,20 @@ impl Planner {
             Phase::Trim => self.mark(read, State::NonScraped),
             Phase::Scrape | Phase::Retry => self.mark(read, State::Bad),
         }
-        if self.phase != Phase::Copy && self.order == Order::EasyFirst {
-            self.cursor = self.cursor.saturating_add(self.longest_skip()).min(self.map.len());
-            self.left_behind = true;
+        if self.phase != Phase::Copy {
+            self.depart(read);
+        }
+    }
+
+    /// Goes far from a read; what lies between is left for the next pass.
+    fn depart(&mut self, read: Extent) {
+        self.trim_back = false;
+        self.left_behind = true;
+        if self.order == Order::EasyFirst {
+            self.cursor = match (self.phase, self.pass) {
+                (Phase::Copy, 2) => read.first.saturating_sub(self.longest_skip()),
+                _ => read.end().saturating_add(self.longest_skip()).min(self.map.len()),
+            };
         }
     }
 

@@ -46,14 +46,30 @@ impl Planner {
 
     /// The first sectors in this state, at or after `from`, that may be asked for.
     pub(super) fn next_with(&self, state: State, from: u32) -> Option<Extent> {
-        let area = self.map.next_with(state, from.max(self.range.first)).filter(|area| area.first < self.range.end())?;
-        Some(Extent::between(area.first, area.end().min(self.range.end())))
+        let mut from = from.max(self.range.first);
+        loop {
+            let area = self.map.next_with(state, from).filter(|area| area.first < self.range.end())?;
+            let free = self.aside.next_with(false, area.first)?;
+            let end = area.end().min(self.range.end()).min(free.end());
+            if free.first < end {
+                return Some(Extent::between(free.first, end));
+            }
+            from = free.first;
+        }
     }
 
     /// The last ones before `end`.
     pub(super) fn last_with(&self, state: State, end: u32) -> Option<Extent> {
-        let area = self.map.last_with(state, end.min(self.range.end())).filter(|area| area.end() > self.range.first)?;
-        Some(Extent::between(area.first.max(self.range.first), area.end()))
+        let mut end = end.min(self.range.end());
+        loop {
+            let area = self.map.last_with(state, end).filter(|area| area.end() > self.range.first)?;
+            let free = self.aside.last_with(false, area.end())?;
+            let first = area.first.max(self.range.first).max(free.first);
+            if first < free.end() {
+                return Some(Extent::between(first, free.end()));
+            }
+            end = free.end();
+        }
     }
 
     /// Whether sectors in this state may be asked for.

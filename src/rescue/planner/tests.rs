@@ -251,3 +251,39 @@ fn retries_ask_again_as_often_as_told() {
     finish(&mut planner, &mut disc);
     assert_eq!(disc.failed_alone, HashMap::from([(77, 4), (300, 4), (399, 4)]));
 }
+
+#[test]
+fn what_is_set_aside_is_not_asked_for_and_nothing_is_left_of_it() {
+    let aside = Extent { first: 100, count: 60 };
+    for block in [1, 16, 32] {
+        let mut disc = Disc { sectors: 1000, block, dead: (90..140).collect(), ..Disc::default() };
+        let mut planner = Planner { retries: 2, ..disc.planner(Extents::new(1000, State::NonTried)) };
+        planner.set_aside(aside);
+        while let Some(Ask { extent: read, .. }) = planner.ask() {
+            assert!(read.end() <= aside.first || read.first >= aside.end(), "{read:?}");
+            planner.answer(disc.answer(read), COST);
+        }
+        assert_eq!((planner.left(), planner.map().count_in(aside, State::NonTried)), (0, aside.count));
+        assert_eq!((planner.map().count(State::Bad), planner.map().count(State::Finished)), (10, 930));
+    }
+}
+
+#[test]
+fn a_read_that_is_left_comes_again_elsewhere_first_and_unblamed() {
+    for before in [0, 3, 40, 120] {
+        let mut disc = Disc { sectors: 20_000, block: 16, dead: (5000..5040).collect(), ..Disc::default() };
+        let mut planner = disc.planner(Extents::new(20_000, State::NonTried));
+        for _ in 0..before {
+            let read = planner.ask().unwrap().extent;
+            planner.answer(disc.answer(read), COST);
+        }
+        let (left, map) = (planner.ask().unwrap().extent, planner.map().clone());
+        planner.leave();
+        assert_eq!(planner.map(), &map);
+        let next = planner.ask().unwrap().extent;
+        // Late in the rescue nothing else is left to read.
+        assert!(before > 3 || next.first >= left.end() + 200, "{next:?} after {left:?}");
+        finish(&mut planner, &mut disc);
+        assert_eq!((planner.left(), planner.map().count(State::Bad)), (0, 40));
+    }
+}
