@@ -1,11 +1,13 @@
 //! Which sectors next? Pure: no I/O, no clock.
 //!
-//! [`Extents`] is the map of the disc, [`mapfile`] its text (GNU ddrescue's), [`Planner`] decides what to read, and [`policy`] holds every number with its reason.
+//! [`Extents`] is the map of the disc, [`mapfile`] its text (GNU ddrescue's), [`Planner`] decides what to read, [`policy`] holds every number with its reason, and
+//! [`protection`] knows bad sectors that were made on purpose.
 
 mod extents;
 pub mod mapfile;
 mod planner;
 pub mod policy;
+pub mod protection;
 mod way;
 
 pub use extents::{Extents, Run};
