@@ -10,6 +10,7 @@ use crate::medium::Spans;
 use crate::medium::guard::Finding;
 use crate::mmc::Class;
 use crate::rescue::Phase;
+use crate::rescue::protection::Pattern;
 use crate::status::Status;
 
 /// One thing that happened. LBAs and counts in sectors, times in milliseconds of the drive's clock, rates in bytes a second.
@@ -424,6 +425,10 @@ pub struct ImageOutcome {
     pub unread: u32,
     /// What could not be read, by kind.
     pub damage: Vec<Damage>,
+    /// Bad sectors that look made on purpose.
+    pub patterns: Vec<Pattern>,
+    /// Sectors of `unread` that this run was told to leave alone.
+    pub left_out: u32,
     /// Every sector was read.
     pub whole: bool,
     /// Reads sent in this run.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::mmc::{Class, Extent};
+use crate::rescue::protection::Pattern;
 use crate::scsi::SenseCode;
 
 use super::{Identity, Region, SizeDecision};
@@ -22,6 +23,9 @@ pub struct Record {
     pub regions: Vec<Region>,
     /// What could not be read.
     pub damage: Vec<Damage>,
+    /// Those of the sectors that look bad on purpose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<Pattern>,
     /// Digests by algorithm, once the image is finished.
     pub digests: BTreeMap<String, String>,
     /// Each run of the program, the first one first.

@@ -23,6 +23,7 @@ mod kinds_of_disc;
 mod large_disc;
 mod limits;
 mod outputs;
+mod protection;
 mod range;
 mod record_and_replay;
 mod resume;

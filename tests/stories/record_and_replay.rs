@@ -25,6 +25,7 @@ fn request(folder: &Folder, name: &str) -> Request {
         map: None,
         retries: 1,
         range: None,
+        skip_patterns: false,
         limits: Limits::default(),
         speed: None,
         wait: false,

@@ -12,11 +12,13 @@ use crate::medium::{Output, OutputKind};
 use crate::mmc::{Extent, SECTOR};
 use crate::pipeline::{Failure, Hashed};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
+use crate::rescue::protection::{Pattern, patterns};
 use crate::rescue::{Extents, Planner, State};
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Expected, Sums};
 
+use super::patterns::sentence;
 use super::reading::{Log, Reading, Saving, Tally, output_failed};
 use super::start::head;
 use super::target::{Begun, Existing, Target};
@@ -49,6 +51,7 @@ pub(super) fn end(
         // What an earlier program left there must not pass for data.
         ended = wipe_unread(output, planner.map()).map_err(|error| output_failed(&Failure::Write(error.to_string())));
     }
+    saving.record.patterns = patterns(planner.map(), planner.classes(), disc.layout.family());
     let elapsed = station.clock.now().as_millis() as u64;
     let mut ending = Ending { request, target, output, planner, log: Some(log), saving, tally, elapsed };
     if let (Err(error), Some(Failure::Flush(_))) = (&ended, &finished.failure) {
@@ -115,17 +118,17 @@ fn finish_again(
         if request.eject {
             observer.event(&Event::notice("would open the tray"));
         }
-        let outcome = Some(Outcome::Image(outcome(target, &planner, &Tally::default())));
+        let outcome = Some(Outcome::Image(outcome(target, &planner, patterns_of(begun), &Tally::default())));
         return Ok(JobResult { outcome, ..JobResult::new(Status::Done) });
     }
     if all_known && run_was_ended && record_fits {
         let digests = known.cloned().unwrap_or_default();
-        return judged(request, target, &planner, digests, &Tally::default(), 0);
+        return judged(request, target, &planner, patterns_of(begun), digests, &Tally::default(), 0);
     }
     let output = target.open(stop)?;
     let Some(mut record) = begun.record.clone() else {
         let digests = digest_rest(&output, Hashed { sums: Sums::new(wanted), sectors: 0 }, sectors, observer, stop)?;
-        return judged(request, target, &planner, digests, &Tally::default(), 0);
+        return judged(request, target, &planner, &[], digests, &Tally::default(), 0);
     };
     // The run before was killed between its last read and its end.
     let run_out = find_run_out(&record, planner.map(), |track| volume_end(&output, planner.map(), track));
@@ -142,6 +145,11 @@ fn finish_again(
     let ending = Ending { request, target, output: &output, planner, log: None, saving, tally: Tally::default(), elapsed: 0 };
     let hashed = Hashed { sums: Sums::new(wanted), sectors: 0 };
     ending.conclude(hashed, observer, stop)
+}
+
+/// What an earlier run took for deliberate bad sectors.
+fn patterns_of(begun: &Begun) -> &[Pattern] {
+    begun.record.as_ref().map_or(&[], |record| &record.patterns)
 }
 
 /// What there is to say of an image that nothing is read for.
@@ -186,7 +194,8 @@ impl Ending<'_> {
             Err(error) => return Ok(self.stopped(&error)),
         };
         self.saving.record.digests = digests.clone();
-        let result = judged(self.request, self.target, &self.planner, digests, &self.tally, self.elapsed)?;
+        let patterns = &self.saving.record.patterns;
+        let result = judged(self.request, self.target, &self.planner, patterns, digests, &self.tally, self.elapsed)?;
         self.close_run(result.status);
         self.save()?;
         Ok(result)
@@ -199,7 +208,7 @@ impl Ending<'_> {
     }
 
     fn result_of(&self, error: &RipError, saving: Option<RipError>) -> JobResult {
-        let outcome = outcome(self.target, &self.planner, &self.tally);
+        let outcome = outcome(self.target, &self.planner, &self.saving.record.patterns, &self.tally);
         let anew = "what went into a pipe or a device is not kept: the same command starts anew".to_string();
         let anew = (self.output.kind() != OutputKind::File).then_some(anew);
         let reasons = [Some(error.to_string()), anew, saving.map(|error| error.to_string())].into_iter().flatten().collect();
@@ -331,12 +340,13 @@ fn judged(
     request: &Request,
     target: &Target,
     planner: &Planner,
+    patterns: &[Pattern],
     digests: BTreeMap<String, String>,
     tally: &Tally,
     elapsed: u64,
 ) -> Result<JobResult, RipError> {
-    let outcome = outcome(target, planner, tally);
-    let (bad, sectors) = (outcome.bad, outcome.sectors);
+    let outcome = outcome(target, planner, patterns, tally);
+    let ImageOutcome { bad, sectors, left_out, .. } = outcome;
     let mut result = JobResult { digests, elapsed, outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) };
     if let Some(expected) = expected(request, target)? {
         let computed = result.digests.iter().filter_map(|(name, hex)| Some((name.parse().ok()?, hex.clone()))).collect();
@@ -359,6 +369,15 @@ fn judged(
     if bad > 0 {
         result.status = result.status.and(Status::Unreadable);
         result.reasons.push(format!("{bad} of {sectors} sectors could not be read; they are zero in the image"));
+    }
+    if left_out > 0 {
+        result.status = result.status.and(Status::Unreadable);
+        result.reasons.push(format!(
+            "{left_out} sectors were left out; without --skip-protection-patterns the same command goes on with them"
+        ));
+    }
+    if let (Some(sentence), true) = (sentence(patterns), bad + left_out > 0) {
+        result.reasons.push(format!("it looks like deliberate bad sectors (copy protection): {sentence}"));
     }
     Ok(result)
 }
@@ -385,16 +404,19 @@ fn why_different(target: &Target, map: &Extents<State>, expected: &Expected) -> 
     matches.then(|| format!("its first {end} sectors, all that the file system claims, do match: the rest is padding (truncate -s {} cuts it off a copy)", at(end)))
 }
 
-fn outcome(target: &Target, planner: &Planner, tally: &Tally) -> ImageOutcome {
+fn outcome(target: &Target, planner: &Planner, patterns: &[Pattern], tally: &Tally) -> ImageOutcome {
     let map = planner.map();
+    let unread = map.len() - map.count(State::Finished) - map.count(State::Bad);
     ImageOutcome {
         image: target.image.clone(),
         map: target.map.clone(),
         sectors: map.len(),
         good: map.count(State::Finished),
         bad: map.count(State::Bad),
-        unread: planner.left(),
+        unread,
         damage: super::damage(map, planner.classes()),
+        patterns: patterns.to_vec(),
+        left_out: unread - planner.left(),
         whole: map.count(State::Finished) == map.len(),
         commands: tally.commands,
         failed_reads: tally.failed,

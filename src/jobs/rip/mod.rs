@@ -7,6 +7,7 @@ mod ending;
 mod error;
 mod limits;
 mod look;
+mod patterns;
 mod reading;
 mod recognition;
 mod samples;
@@ -51,6 +52,8 @@ pub struct Request {
     pub retries: u32,
     /// The only sectors to ask for.
     pub range: Option<Extent>,
+    /// Leave deliberate bad sectors alone once they are recognised.
+    pub skip_patterns: bool,
     /// What the run may cost.
     pub limits: Limits,
     /// Read speed to set.
@@ -207,6 +210,11 @@ fn examine(request: &Request, image: &ImageOperand) -> Result<Target, RipError> 
     if target.kind != OutputKind::File && request.range.is_some() {
         return Err(RipError::Usage(
             "--range needs an image that a later run can go on with: a file, not a pipe or a device".into(),
+        ));
+    }
+    if target.kind != OutputKind::File && request.skip_patterns {
+        return Err(RipError::Usage(
+            "--skip-protection-patterns needs an image that a later run can go on with: a file, not a pipe or a device".into(),
         ));
     }
     Ok(target)

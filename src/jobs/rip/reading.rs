@@ -19,6 +19,7 @@ use crate::sys::{Buffer, Stop};
 
 use super::limits::Watch;
 use super::look::Disc;
+use super::patterns::Looks;
 use super::recognition::Doubt;
 use super::samples::Samples;
 use super::station::Station;
@@ -42,6 +43,7 @@ pub(super) struct Reading<'a> {
     pub(super) stop: Stop,
     pub(super) saving: Saving,
     pub(super) limits: Watch,
+    pub(super) looks: Looks,
     pub(super) tally: Tally,
     pub(super) meter: Meter,
     /// What the last read cost of the drive's time.
@@ -110,6 +112,7 @@ impl Reading<'_> {
                 self.or_await(recognised)?;
                 continue;
             }
+            self.look_for_patterns();
             let Some(Ask { extent, way: Way::Plain }) = self.planner.ask() else { return Ok(()) };
             self.limits.check(self.station.clock.now(), self.tally.failed)?;
             self.tell_phase();

@@ -17,6 +17,7 @@ use crate::trust::Sums;
 
 use super::limits::Watch;
 use super::look::Disc;
+use super::patterns::Looks;
 use super::reading::{Log, Reading, Saving, Tally};
 use super::samples::Samples;
 use super::station::Station;
@@ -145,6 +146,7 @@ impl<'a> Start<'a> {
             stop: stop.clone(),
             saving,
             limits,
+            looks: Looks::new(),
             tally: Tally::default(),
             meter: Meter::default(),
             took: Duration::ZERO,
@@ -160,6 +162,7 @@ fn continued(record: Option<Record>, disc: &Disc, drive: &DriveName, request: &R
         size: disc.layout.size.clone(),
         regions: disc.layout.regions.clone(),
         damage: Vec::new(),
+        patterns: Vec::new(),
         digests: BTreeMap::new(),
         runs: Vec::new(),
     });

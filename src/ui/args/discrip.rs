@@ -60,6 +60,9 @@ pub struct Args {
     /// Read these sectors alone: the first and the last one, or the first one and their number; the rest of the map stays as it is
     #[arg(long, value_name = "A-B|A+N", value_parser = range)]
     range: Option<Extent>,
+    /// Leave bad sectors alone that look made on purpose (copy protection); they keep their state in the map, for a later run
+    #[arg(long)]
+    skip_protection_patterns: bool,
     /// Stop after this time of reading, like 30s, 10m, 2h; the same command goes on
     #[arg(long, value_name = "TIME", value_parser = some_time)]
     max_time: Option<Duration>,
@@ -149,6 +152,7 @@ impl Args {
             map: operands.map.clone(),
             retries: self.retries,
             range: self.range,
+            skip_patterns: self.skip_protection_patterns,
             limits: Limits { time: self.max_time, errors: self.max_errors, time_without_data: self.max_time_without_data },
             speed: self.speed,
             wait: self.wait,

@@ -68,7 +68,7 @@ pub(super) fn holes(image: &ImageOutcome) -> Option<String> {
     (!image.whole).then(|| {
         format!(
             "# {} sectors of {} could not be read and are zero; these are the digests of the image as it is",
-            image.bad,
+            image.bad + image.unread,
             name(image)
         )
     })
