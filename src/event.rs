@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
+use crate::disc::{Damage, DriveName, Hurt, Region, SizeDecision, Track};
 use crate::medium::Spans;
 use crate::medium::guard::Finding;
 use crate::mmc::Class;
@@ -386,6 +386,8 @@ pub struct Standing {
     pub lba: u32,
     /// What could not be read, by kind.
     pub damage: Vec<Damage>,
+    /// Which files that hits; `None` when every sector was read, or nothing tells.
+    pub hurt: Option<Hurt>,
     /// Every sector was read.
     pub whole: bool,
     /// The last run, where there is a record.
@@ -424,6 +426,8 @@ pub struct ImageOutcome {
     pub unread: u32,
     /// What could not be read, by kind.
     pub damage: Vec<Damage>,
+    /// Which files that hits; `None` when every sector was read, or nothing tells.
+    pub hurt: Option<Hurt>,
     /// Every sector was read.
     pub whole: bool,
     /// Reads sent in this run.

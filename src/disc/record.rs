@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::mmc::{Class, Extent};
 use crate::scsi::SenseCode;
 
-use super::{Identity, Region, SizeDecision};
+use super::{Hurt, Identity, Region, SizeDecision};
 
 /// All that is known of an image, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Record {
     pub regions: Vec<Region>,
     /// What could not be read.
     pub damage: Vec<Damage>,
+    /// Which files that hits, once the image is finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hurt: Option<Hurt>,
     /// Digests by algorithm, once the image is finished.
     pub digests: BTreeMap<String, String>,
     /// Each run of the program, the first one first.

@@ -160,10 +160,12 @@ fn continued(record: Option<Record>, disc: &Disc, drive: &DriveName, request: &R
         size: disc.layout.size.clone(),
         regions: disc.layout.regions.clone(),
         damage: Vec::new(),
+        hurt: None,
         digests: BTreeMap::new(),
         runs: Vec::new(),
     });
     record.digests.clear();
+    record.hurt = None;
     record.runs.push(RunRecord {
         program: concat!("discrip ", env!("CARGO_PKG_VERSION")).into(),
         drive: drive.clone(),
