@@ -51,10 +51,14 @@ pub(super) fn tag(descriptor: &[u8]) -> Option<u16> {
 
 /// True when the CRC holds that a tag has of what follows it (ECMA-167, 3/7.2.6).
 pub(super) fn has_its_crc(descriptor: &[u8]) -> bool {
-    let (crc, length) = (u16_le(descriptor, 8), usize::from(u16_le(descriptor, 10)));
+    let (expected, length) = (u16_le(descriptor, 8), usize::from(u16_le(descriptor, 10)));
+    descriptor.get(16..16 + length).is_some_and(|body| crc(body) == expected)
+}
+
+/// The CRC of ITU-T V.41, begun with 0.
+pub(super) fn crc(bytes: &[u8]) -> u16 {
     let step = |crc: u16, _| if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 };
-    let next = |crc: u16, byte: &u8| (0..8).fold(crc ^ u16::from(*byte) << 8, step);
-    descriptor.get(16..16 + length).is_some_and(|body| body.iter().fold(0, next) == crc)
+    bytes.iter().fold(0, |crc: u16, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, step))
 }
 
 /// An OSTA compressed Unicode string in a field of fixed length, the length used in its last byte (UDF 2.60, 2.1.3).

@@ -4,11 +4,13 @@
 
 mod extents;
 pub mod mapfile;
+mod missing;
 mod planner;
 pub mod policy;
 mod way;
 
 pub use extents::{Extents, Run};
+pub use missing::Missing;
 pub use planner::{Ask, Geometry, Order, Outcome, Phase, Planner, Resume};
 pub use way::Way;
 

@@ -65,7 +65,8 @@ fn hit(files: &Files, dead: &[bool]) -> BTreeMap<String, (u64, u32, u32)> {
     let mut hit = BTreeMap::new();
     for (path, (extents, size)) in files {
         let sectors = extents.iter().flat_map(|&(first, count)| first..first + count);
-        for (index, lba) in sectors.take(size.div_ceil(SECTOR as u64) as usize).enumerate().filter(|(_, lba)| dead[*lba as usize]) {
+        for (index, lba) in sectors.take(size.div_ceil(SECTOR as u64) as usize).enumerate().filter(|(_, lba)| dead[*lba as usize])
+        {
             let entry = hit.entry(path.clone()).or_insert((0, 0, lba));
             entry.0 += (size - (index * SECTOR) as u64).min(SECTOR as u64);
             entry.1 += 1;
@@ -89,7 +90,8 @@ fn damage(seed: u64, from: u32, sectors: u32) -> Vec<bool> {
     let mut dice = Dice(seed);
     let mut dead = vec![false; sectors as usize];
     for _ in 0..3 + dice.below(8) {
-        let (first, count) = (from + dice.below(sectors - from), 1 + dice.below([1, 4, 60][dice.below(3) as usize]));
+        let longest = [1, 4, 60][dice.below(3) as usize];
+        let (first, count) = (from + dice.below(sectors - from), 1 + dice.below(longest));
         dead[first as usize..(first + count).min(sectors) as usize].fill(true);
     }
     dead
@@ -117,7 +119,8 @@ fn damaged_files_are_those_that_lie_in_the_damage_by_xorrisos_account() {
             let hurt = &result["hurt"];
             assert_eq!((&hurt["files"]["count"], &hurt["trees"][0]), (&right.len().into(), &kind.3.into()));
             // The only structure there is the anchor of UDF at the end.
-            let structures: u64 = hurt["structures"]["listed"].as_array().unwrap().iter().map(|s| s["sectors"].as_u64().unwrap()).sum();
+            let structures: u64 =
+                hurt["structures"]["listed"].as_array().unwrap().iter().map(|s| s["sectors"].as_u64().unwrap()).sum();
             let in_files: u32 = right.values().map(|file| file.1).sum();
             assert_eq!(hurt["free"].as_u64().unwrap() + structures + u64::from(in_files), result["bad"].as_u64().unwrap());
             assert_eq!(hurt["unknown"]["count"], 0, "{hurt}");
@@ -132,7 +135,8 @@ fn where_directories_are_hurt_too_no_file_is_blamed_wrongly_and_none_is_lost_unt
         tree(&folder, 2);
         let Some(sectors) = image(&folder, kind) else { continue };
         let Some(files) = files(&folder, kind.2) else { continue };
-        let data = files.values().filter(|(_, size)| *size > 0).flat_map(|(extents, _)| extents).map(|extent| extent.0).min().unwrap();
+        let data =
+            files.values().filter(|(_, size)| *size > 0).flat_map(|(extents, _)| extents).map(|extent| extent.0).min().unwrap();
         let mut told = 0;
         for seed in 1..=8 {
             println!("{}, seed {seed}", kind.3);
@@ -169,7 +173,8 @@ fn the_list_is_in_the_result_the_record_and_the_status() {
     let Some(sectors) = image(&folder, KINDS[0]) else { return };
     let Some(files) = files(&folder, "any") else { return };
     let mut dead = vec![true; sectors as usize];
-    dead[..files.values().filter(|(_, size)| *size > 0).flat_map(|(extents, _)| extents).map(|extent| extent.0).min().unwrap() as usize]
+    dead[..files.values().filter(|(_, size)| *size > 0).flat_map(|(extents, _)| extents).map(|extent| extent.0).min().unwrap()
+        as usize]
         .fill(false);
     let result = rescue(&folder, &dead, "out.iso");
     let large = result["hurt"]["files"]["listed"].as_array().unwrap().iter().find(|file| file["path"] == "/large.bin").unwrap();

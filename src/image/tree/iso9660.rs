@@ -160,7 +160,7 @@ impl Volume {
             if !walk.has_room() {
                 return walk.unknown(Why::Excess);
             }
-            let Some(sector) = walk.source.sector(lba).map(Box::new) else {
+            let Some(sector) = walk.source.boxed(lba) else {
                 unread = true;
                 pieces.clear();
                 continue;
@@ -222,7 +222,7 @@ impl Volume {
 
     /// A directory of which only its place is known: its own record says how long it is.
     fn relocated(&self, lba: u32, walk: &mut Walk<'_, '_>) {
-        match walk.source.sector(lba).map(|sector| Record::parse(&sector, self.base).filter(|own| own.name == [0])) {
+        match walk.source.boxed(lba).map(|sector| Record::parse(&sector[..], self.base).filter(|own| own.name == [0])) {
             None => {
                 walk.structure("relocated directory", Extent { first: lba, count: 1 });
                 walk.unknown(Why::Unread);

@@ -149,11 +149,6 @@ impl Trees {
         self.volumes.iter().map(Volume::tree)
     }
 
-    /// True when there is nothing, and nothing that says that there was something.
-    pub fn is_empty(&self) -> bool {
-        self.volumes.is_empty() && self.unknown.is_empty()
-    }
-
     /// Goes through all trees, the one with the best names first. A file that several of them name is found in each.
     pub fn walk(&self, read: Read<'_>, visit: Visit<'_>) {
         for volume in &self.volumes {
@@ -193,6 +188,12 @@ impl Source<'_> {
     fn sector(&mut self, lba: u32) -> Option<Sector> {
         self.left = self.left.checked_sub(1)?;
         (self.read)(lba)
+    }
+
+    /// A sector that takes no stack: directories in each other hold one each.
+    #[inline(never)]
+    fn boxed(&mut self, lba: u32) -> Option<Box<Sector>> {
+        self.sector(lba).map(Box::new)
     }
 }
 

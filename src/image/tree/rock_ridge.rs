@@ -28,7 +28,8 @@ pub(super) struct RockRidge {
 /// Bytes that every System Use field begins with before it is ours, after the root's own record; `None` without SUSP (SUSP, 5.3).
 pub(super) fn skipped(field: &[u8]) -> Option<usize> {
     // On CD-ROM XA 14 bytes come before.
-    let entry = [0, 14].into_iter().find_map(|at| field.get(at..at + 7).filter(|entry| entry.starts_with(b"SP\x07\x01\xbe\xef")))?;
+    let entry =
+        [0, 14].into_iter().find_map(|at| field.get(at..at + 7).filter(|entry| entry.starts_with(b"SP\x07\x01\xbe\xef")))?;
     Some(entry[6].into())
 }
 
@@ -81,7 +82,9 @@ impl Link {
     fn take(&mut self, mut components: &[u8]) {
         let target = self.target.get_or_insert_default();
         while let [flags, length, rest @ ..] = components {
-            let Some((text, rest)) = rest.split_at_checked(usize::from(*length)).filter(|_| target.len() < LONGEST) else { return };
+            let Some((text, rest)) = rest.split_at_checked(usize::from(*length)).filter(|_| target.len() < LONGEST) else {
+                return;
+            };
             if !self.continues && !target.is_empty() && !target.ends_with('/') {
                 target.push('/');
             }

@@ -9,11 +9,13 @@ use crate::disc::{Hurt, HurtFile, HurtStructure, Track, TrackKind, Unknown};
 use crate::image::Sector;
 use crate::image::tree::{Entry, Found, Kind, Tree, Trees, Why};
 use crate::mmc::{Extent, SECTOR};
-use crate::rescue::{Extents, State};
+use crate::rescue::{Extents, Missing, State};
 
 /// Looks into an image what lies in its holes. `None` when it has none, or can't be opened.
 pub(super) fn hurt(image: &Path, map: &Extents<State>, tracks: &[Track]) -> Option<Hurt> {
-    let file = (map.count(State::Finished) < map.len()).then(|| File::open(image).ok())??;
+    // To open a pipe would be to wait for its writer.
+    let has_holes = map.count(State::Finished) < map.len() && image.is_file();
+    let file = has_holes.then(|| File::open(image).ok())??;
     let mut read = |lba: u32| {
         let mut sector: Sector = [0; SECTOR];
         let is_there = map.get(lba) == Some(State::Finished);
@@ -88,7 +90,7 @@ impl Judge {
                     holes.first = hole.first;
                 }
                 holes.sectors += hole.count;
-                self.looked_at += u64::from(hole.count.min(self.missing.end));
+                self.looked_at += u64::from(hole.count.min(self.missing.end()));
                 holes.missing += offset(hole.end()) - offset(hole.first);
             }
             self.missing.claim(extent);
@@ -107,7 +109,7 @@ impl Judge {
     fn structure(&mut self, tree: Tree, what: &str, path: Option<&str>, extent: Extent) {
         let Some(first) = self.missing.within(extent).next().map(|hole| hole.first) else { return };
         let sectors = self.missing.claim(extent);
-        self.looked_at += u64::from(extent.count.min(self.missing.end));
+        self.looked_at += u64::from(extent.count.min(self.missing.end()));
         if sectors > 0 {
             let path = path.map(Into::into);
             self.hurt.structures.push(HurtStructure { what: what.into(), tree, path, sectors, first });
@@ -120,55 +122,7 @@ impl Judge {
         for file in &mut hurt.files.listed {
             file.names = names.get(&(file.lba, file.size)).map_or(1, |(_, names)| *names);
         }
-        hurt.free = missing.unclaimed;
+        hurt.free = missing.unclaimed();
         hurt
-    }
-}
-
-/// The sectors that are missing, and which of them belong to something.
-struct Missing {
-    /// Where they are, and how many come before each place.
-    holes: Vec<(Extent, u32)>,
-    /// One bit for each missing sector.
-    claimed: Vec<u64>,
-    unclaimed: u32,
-    /// Sectors of the disc.
-    end: u32,
-}
-
-impl Missing {
-    fn of(map: &Extents<State>) -> Self {
-        let mut holes: Vec<(Extent, u32)> = Vec::new();
-        let mut count = 0;
-        for run in map.iter().filter(|run| run.value != State::Finished) {
-            holes.push((run.extent, count));
-            count += run.extent.count;
-        }
-        // What lies past the disc's end was not read either.
-        holes.push((Extent::between(map.len(), u32::MAX), count));
-        Self { holes, claimed: vec![0; count.div_ceil(64) as usize], unclaimed: count, end: map.len() }
-    }
-
-    /// The holes in an extent.
-    fn within(&self, extent: Extent) -> impl Iterator<Item = Extent> + '_ {
-        let from = self.holes.partition_point(|(hole, _)| hole.end() <= extent.first);
-        let holes = self.holes[from..].iter().take_while(move |(hole, _)| hole.first < extent.end());
-        holes.map(move |(hole, _)| Extent::between(hole.first.max(extent.first), hole.end().min(extent.end())))
-    }
-
-    /// Notes that the sectors of an extent belong to something, and tells how many of them are missing and did not before.
-    fn claim(&mut self, extent: Extent) -> u32 {
-        let mut fresh = 0;
-        let from = self.holes.partition_point(|(hole, _)| hole.end() <= extent.first);
-        for (hole, before) in self.holes[from..].iter().take_while(|(hole, _)| hole.first < extent.end().min(self.end)) {
-            for lba in hole.first.max(extent.first)..hole.end().min(extent.end()) {
-                let index = before + (lba - hole.first);
-                let (word, bit) = (&mut self.claimed[index as usize / 64], 1 << (index % 64));
-                fresh += u32::from(*word & bit == 0);
-                *word |= bit;
-            }
-        }
-        self.unclaimed -= fresh;
-        fresh
     }
 }

@@ -12,17 +12,12 @@ use super::{hurt, phase_name};
 
 /// Some lines: which disc, how much of it, where, what is damaged, which files that hits, and the last run.
 pub(super) fn lines(standing: &Standing) -> Vec<String> {
-    [
-        Some(disc(standing)),
-        Some(amounts(standing)),
-        position(standing),
-        damage(standing),
-    ]
-    .into_iter()
-    .flatten()
-    .chain(standing.hurt.iter().flat_map(|hurt| hurt::lines(hurt, "--status --json")))
-    .chain(standing.last_run.as_ref().map(last_run))
-    .collect()
+    [Some(disc(standing)), Some(amounts(standing)), position(standing), damage(standing)]
+        .into_iter()
+        .flatten()
+        .chain(standing.hurt.iter().flat_map(|hurt| hurt::lines(hurt, "--status --json")))
+        .chain(standing.last_run.as_ref().map(last_run))
+        .collect()
 }
 
 fn disc(standing: &Standing) -> String {

@@ -86,7 +86,8 @@ fn extents(
         let Some(next) = next else { return extents };
         // An allocation extent descriptor (ECMA-167, 4/14.5).
         let block = read(next).filter(|block| tag(block) == Some(258));
-        let Some(more) = block.as_ref().and_then(|block| block.get(24..24 + (u32_le(block, 20) as usize).min(block.len() - 24))) else {
+        let Some(more) = block.as_ref().and_then(|block| block.get(24..24 + (u32_le(block, 20) as usize).min(block.len() - 24)))
+        else {
             break;
         };
         area = more.to_vec();

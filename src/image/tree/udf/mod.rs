@@ -48,12 +48,14 @@ pub(super) fn find(start: u32, end: u32, source: &mut Source<'_>, trees: &mut Tr
     // UDF 2.60, 2.2.3; the last is that of discs that are not closed (6.11.2.1).
     let anchors = [start.checked_add(256), end.checked_sub(1), end.checked_sub(257), start.checked_add(512)];
     let mut sequences = None;
-    for lba in anchors.into_iter().flatten() {
+    for (lba, is_usual) in
+        anchors.into_iter().zip([true, true, false, false]).filter_map(|(lba, is_usual)| Some((lba?, is_usual)))
+    {
         let anchor = source.sector(lba);
         if let Some(anchor) = anchor.filter(|sector| tag(sector) == Some(2) && u32_le(sector, 12) == lba) {
             structures.push(("anchor", Extent { first: lba, count: 1 }));
             sequences.get_or_insert([extent_ad(&anchor, 16), extent_ad(&anchor, 24)]);
-        } else if named && anchor.is_none() {
+        } else if named && is_usual && anchor.is_none() {
             structures.push(("anchor", Extent { first: lba, count: 1 }));
         }
     }
@@ -108,7 +110,8 @@ fn volume(
         return Err(Why::NotCovered);
     }
     structures.push(("logical volume integrity sequence", extent_ad(&logical[..], 432)));
-    let partitions: Vec<(u16, Physical)> = sequence.partitions.iter().map(|&(number, partition, _)| (number, partition)).collect();
+    let partitions: Vec<(u16, Physical)> =
+        sequence.partitions.iter().map(|&(number, partition, _)| (number, partition)).collect();
     let maps = partition::maps(logical, &partitions, source, structures)?;
     let set = address(&logical[248..264]);
     let mut volume = Volume { maps, root: set };
@@ -177,9 +180,9 @@ impl Volume {
     fn named(&self, address: Address, walk: &mut Walk<'_, '_>) {
         let Some(lba) = self.lba(address) else { return walk.unknown(Why::Nonsense) };
         walk.structure("file entry", Extent { first: lba, count: 1 });
-        let Some(block) = self.block(address, &mut walk.source) else { return walk.unknown(Why::Unread) };
-        let Some(icb) = Icb::parse(&block, address.map, |address| self.block(address, &mut walk.source)) else {
-            return walk.unknown(Why::Nonsense);
+        let icb = match self.icb(address, &mut walk.source) {
+            Ok(icb) => icb,
+            Err(why) => return walk.unknown(why),
         };
         let data = icb.data.pieces(|address| self.lba(address), icb.size);
         if !icb.is_whole {
@@ -191,6 +194,27 @@ impl Volume {
         } else {
             walk.entry(Kind::File, &data, icb.size);
         }
+    }
+
+    /// A file entry. Not inlined, as the next one is: directories in each other would need stack for a block each.
+    #[inline(never)]
+    fn icb(&self, address: Address, source: &mut Source<'_>) -> Result<Icb, Why> {
+        let block = self.block(address, source).ok_or(Why::Unread)?;
+        Icb::parse(&block, address.map, |address| self.block(address, source)).ok_or(Why::Nonsense)
+    }
+
+    /// Adds the bytes of a directory's sector. False when they could not be read, nor their copy.
+    #[inline(never)]
+    fn append(&self, lba: u32, used: usize, names: &mut Directory, source: &mut Source<'_>) -> bool {
+        let sector = source.sector(lba).or_else(|| {
+            let mirror = self.maps.iter().find_map(|map| map.mirror_of(lba))?;
+            source.sector(mirror)
+        });
+        match sector {
+            Some(sector) => names.append(&sector[..used]),
+            None => names.interrupt(),
+        }
+        sector.is_some()
     }
 
     /// Goes through the names of a directory.
@@ -210,17 +234,7 @@ impl Volume {
                 }
                 let used = usize::try_from(left).unwrap_or(SECTOR).min(SECTOR);
                 left -= used as u64;
-                match walk.source.sector(lba) {
-                    Some(sector) => names.append(&sector[..used]),
-                    // A mirror has its directories elsewhere: the metadata file's own blocks are asked for there.
-                    None => match self.mirrored(lba).and_then(|lba| walk.source.sector(lba)) {
-                        Some(sector) => names.append(&sector[..used]),
-                        None => {
-                            unread = true;
-                            names.interrupt();
-                        }
-                    },
-                }
+                unread |= !self.append(lba, used, &mut names, &mut walk.source);
                 self.names(&mut names, walk);
             }
         }
@@ -230,11 +244,6 @@ impl Volume {
         if names.is_broken {
             walk.unknown(Why::Nonsense);
         }
-    }
-
-    /// The copy of a sector of the metadata file.
-    fn mirrored(&self, lba: u32) -> Option<u32> {
-        self.maps.iter().find_map(|map| map.mirror_of(lba))
     }
 
     fn names(&self, names: &mut Directory, walk: &mut Walk<'_, '_>) {

@@ -101,7 +101,12 @@ pub(super) fn maps(
 }
 
 /// A metadata partition: its blocks are those of a file in a partition of its own number.
-fn metadata(map: &[u8], partition: Physical, source: &mut Source<'_>, structures: &mut Vec<(&'static str, Extent)>) -> Result<Map, Why> {
+fn metadata(
+    map: &[u8],
+    partition: Physical,
+    source: &mut Source<'_>,
+    structures: &mut Vec<(&'static str, Extent)>,
+) -> Result<Map, Why> {
     let mut file = |at: usize, what| -> Vec<Piece> {
         let Some(lba) = partition.lba(u32_le(map, at)) else { return Vec::new() };
         structures.push((what, Extent { first: lba, count: 1 }));
