@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
+use crate::disc::{Damage, DriveName, Hurt, Region, SizeDecision, Track};
 use crate::medium::Spans;
 use crate::medium::guard::Finding;
 use crate::mmc::Class;
@@ -387,6 +387,8 @@ pub struct Standing {
     pub lba: u32,
     /// What could not be read, by kind.
     pub damage: Vec<Damage>,
+    /// Which files that hits; `None` when every sector was read, or nothing tells.
+    pub hurt: Option<Hurt>,
     /// Every sector was read.
     pub whole: bool,
     /// The last run, where there is a record.
@@ -429,6 +431,8 @@ pub struct ImageOutcome {
     pub patterns: Vec<Pattern>,
     /// Sectors of `unread` that this run was told to leave alone.
     pub left_out: u32,
+    /// Which files that hits; `None` when every sector was read, or nothing tells.
+    pub hurt: Option<Hurt>,
     /// Every sector was read.
     pub whole: bool,
     /// Reads sent in this run.

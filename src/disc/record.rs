@@ -8,7 +8,7 @@ use crate::mmc::{Class, Extent};
 use crate::rescue::protection::Pattern;
 use crate::scsi::SenseCode;
 
-use super::{Identity, Region, SizeDecision};
+use super::{Hurt, Identity, Region, SizeDecision};
 
 /// All that is known of an image, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Record {
     /// Those of the sectors that look bad on purpose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<Pattern>,
+    /// Which files that hits, once the image is finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hurt: Option<Hurt>,
     /// Digests by algorithm, once the image is finished.
     pub digests: BTreeMap<String, String>,
     /// Each run of the program, the first one first.

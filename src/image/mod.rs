@@ -6,6 +6,7 @@ pub mod partitions;
 pub mod signature;
 #[cfg(test)]
 mod testing;
+pub mod tree;
 pub mod udf;
 
 use crate::mmc::SECTOR;

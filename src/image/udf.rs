@@ -1,6 +1,6 @@
 //! UDF (ECMA-167): label and end of the first volume, from the anchor at sector 256.
 
-use super::{Sector, u16_le, u32_le};
+use super::{Sector, u16_be, u16_le, u32_le};
 
 /// What the volume descriptors say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,22 +43,38 @@ impl Volume {
 }
 
 /// The identifier of a descriptor tag whose checksum is right (ECMA-167, 3/7.2).
-fn tag(sector: &Sector) -> Option<u16> {
-    let sum = (0..16).filter(|i| *i != 4).fold(0u8, |sum, i| sum.wrapping_add(sector[i]));
-    (sum == sector[4]).then(|| u16_le(sector, 0)).filter(|id| *id != 0)
+pub(super) fn tag(descriptor: &[u8]) -> Option<u16> {
+    let tag = descriptor.get(..16)?;
+    let sum = (0..16).filter(|i| *i != 4).fold(0u8, |sum, i| sum.wrapping_add(tag[i]));
+    (sum == tag[4]).then(|| u16_le(tag, 0)).filter(|id| *id != 0)
 }
 
-/// An OSTA compressed Unicode string in a field of fixed length, the length used in its last byte (UDF 2.60, 2.1.1 and 2.1.3).
+/// True when the CRC holds that a tag has of what follows it (ECMA-167, 3/7.2.6).
+pub(super) fn has_its_crc(descriptor: &[u8]) -> bool {
+    let (expected, length) = (u16_le(descriptor, 8), usize::from(u16_le(descriptor, 10)));
+    descriptor.get(16..16 + length).is_some_and(|body| crc(body) == expected)
+}
+
+/// The CRC of ITU-T V.41, begun with 0.
+pub(super) fn crc(bytes: &[u8]) -> u16 {
+    let step = |crc: u16, _| if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 };
+    bytes.iter().fold(0, |crc: u16, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, step))
+}
+
+/// An OSTA compressed Unicode string in a field of fixed length, the length used in its last byte (UDF 2.60, 2.1.3).
 fn dstring(field: &[u8]) -> Option<String> {
     let (&used, field) = field.split_last()?;
-    let (&compression, text) = field.get(..usize::from(used))?.split_first()?;
-    let text = match compression {
-        8 => text.iter().map(|byte| char::from(*byte)).collect(),
-        16 => {
-            String::from_utf16_lossy(&text.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect::<Vec<_>>())
-        }
-        _ => return None,
-    };
+    let text = unicode(field.get(..usize::from(used))?)?;
     let text = text.trim_matches([' ', '\0']);
     (!text.is_empty()).then(|| text.to_string())
+}
+
+/// OSTA compressed Unicode: its first byte tells how many bits a character has (UDF 2.60, 2.1.1).
+pub(super) fn unicode(bytes: &[u8]) -> Option<String> {
+    let (&compression, text) = bytes.split_first()?;
+    match compression {
+        8 => Some(text.iter().map(|byte| char::from(*byte)).collect()),
+        16 => Some(String::from_utf16_lossy(&text.chunks_exact(2).map(|unit| u16_be(unit, 0)).collect::<Vec<_>>())),
+        _ => None,
+    }
 }

@@ -5,12 +5,14 @@
 
 mod extents;
 pub mod mapfile;
+mod missing;
 mod planner;
 pub mod policy;
 pub mod protection;
 mod way;
 
 pub use extents::{Extents, Run};
+pub use missing::Missing;
 pub use planner::{Ask, Geometry, Order, Outcome, Phase, Planner, Resume};
 pub use way::Way;
 

@@ -18,6 +18,7 @@ mod flash_loop;
 mod flash_prompts;
 mod hostile;
 mod hostile_sticks;
+mod hurt_files;
 mod kills;
 mod kinds_of_disc;
 mod large_disc;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::disc::{Damage, Record, Region, RegionClass, cd_data_tracks};
+use crate::disc::{Damage, Hurt, Record, Region, RegionClass, cd_data_tracks};
 use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
 use crate::image::{Sector, Volumes};
 use crate::medium::{Output, OutputKind};
@@ -18,6 +18,7 @@ use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Expected, Sums};
 
+use super::hurt::hurt;
 use super::patterns::sentence;
 use super::reading::{Log, Reading, Saving, Tally, output_failed};
 use super::start::head;
@@ -123,12 +124,14 @@ fn finish_again(
     }
     if all_known && run_was_ended && record_fits {
         let digests = known.cloned().unwrap_or_default();
-        return judged(request, target, &planner, patterns_of(begun), digests, &Tally::default(), 0);
+        let holes = Holes { patterns: patterns_of(begun), hurt: hurt_files(target, &planner, begun.record.as_ref()) };
+        return judged(request, target, &planner, holes, digests, &Tally::default(), 0);
     }
     let output = target.open(stop)?;
     let Some(mut record) = begun.record.clone() else {
         let digests = digest_rest(&output, Hashed { sums: Sums::new(wanted), sectors: 0 }, sectors, observer, stop)?;
-        return judged(request, target, &planner, &[], digests, &Tally::default(), 0);
+        let holes = Holes { patterns: &[], hurt: hurt_files(target, &planner, None) };
+        return judged(request, target, &planner, holes, digests, &Tally::default(), 0);
     };
     // The run before was killed between its last read and its end.
     let run_out = find_run_out(&record, planner.map(), |track| volume_end(&output, planner.map(), track));
@@ -194,8 +197,9 @@ impl Ending<'_> {
             Err(error) => return Ok(self.stopped(&error)),
         };
         self.saving.record.digests = digests.clone();
-        let patterns = &self.saving.record.patterns;
-        let result = judged(self.request, self.target, &self.planner, patterns, digests, &self.tally, self.elapsed)?;
+        self.saving.record.hurt = hurt_files(self.target, &self.planner, Some(&self.saving.record));
+        let holes = Holes { patterns: &self.saving.record.patterns, hurt: self.saving.record.hurt.clone() };
+        let result = judged(self.request, self.target, &self.planner, holes, digests, &self.tally, self.elapsed)?;
         self.close_run(result.status);
         self.save()?;
         Ok(result)
@@ -335,17 +339,29 @@ fn digest_rest(
     Ok(hashed.sums.finish().into_iter().map(|(algorithm, hex)| (algorithm.name().to_string(), hex)).collect())
 }
 
+/// Which files the holes of an image hit, once nothing is left to read. Of what went into a pipe nothing can be looked up.
+fn hurt_files(target: &Target, planner: &Planner, record: Option<&Record>) -> Option<Hurt> {
+    let image = target.image.as_deref().filter(|_| target.kind == OutputKind::File)?;
+    hurt(image, planner.map(), record.map_or(&[], |record| &record.disc.tracks))
+}
+
+/// What is known of the sectors that could not be read, besides where they are.
+struct Holes<'a> {
+    patterns: &'a [Pattern],
+    hurt: Option<Hurt>,
+}
+
 /// The result of an image with nothing left to read.
 fn judged(
     request: &Request,
     target: &Target,
     planner: &Planner,
-    patterns: &[Pattern],
+    holes: Holes<'_>,
     digests: BTreeMap<String, String>,
     tally: &Tally,
     elapsed: u64,
 ) -> Result<JobResult, RipError> {
-    let outcome = outcome(target, planner, patterns, tally);
+    let outcome = ImageOutcome { hurt: holes.hurt, ..outcome(target, planner, holes.patterns, tally) };
     let ImageOutcome { bad, sectors, left_out, .. } = outcome;
     let mut result = JobResult { digests, elapsed, outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) };
     if let Some(expected) = expected(request, target)? {
@@ -417,6 +433,7 @@ fn outcome(target: &Target, planner: &Planner, patterns: &[Pattern], tally: &Tal
         damage: super::damage(map, planner.classes()),
         patterns: patterns.to_vec(),
         left_out: unread - planner.left(),
+        hurt: None,
         whole: map.count(State::Finished) == map.len(),
         commands: tally.commands,
         failed_reads: tally.failed,

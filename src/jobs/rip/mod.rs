@@ -5,6 +5,7 @@
 
 mod ending;
 mod error;
+mod hurt;
 mod limits;
 mod look;
 mod patterns;

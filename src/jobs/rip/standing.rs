@@ -1,5 +1,5 @@
-//! Where an image stands, after the map and the record beside it. Nothing else is opened, and no lock is taken: it can be asked while
-//! another run is reading the disc.
+//! Where an image stands, after the map and the record beside it, and which files its holes hit, after the image itself. Nothing is written
+//! and no lock is taken: it can be asked while another run is reading the disc.
 
 use std::path::Path;
 
@@ -13,6 +13,7 @@ use crate::rescue::{Extents, Phase, State};
 use crate::status::Status;
 
 use super::RipError;
+use super::hurt::hurt;
 
 /// Looks at what lies beside an image: done, done with holes, or not at its end.
 pub fn standing(image: &Path) -> JobResult {
@@ -54,6 +55,7 @@ fn standing_of(image: &Path, mapfile: &Mapfile, sectors: u32, record: Option<Rec
         pass,
         lba: u32::try_from(at / SECTOR as u64).unwrap_or(u32::MAX).min(sectors),
         damage: super::damage(&map, &classes),
+        hurt: hurt(image, &map, record.as_ref().map_or(&[], |record| record.disc.tracks.as_slice())),
         whole: sectors > 0 && count(State::Finished) == sectors,
         last_run: record.and_then(|mut record| record.runs.pop()).map(|run| LastRun {
             drive: run.drive,

@@ -163,10 +163,12 @@ fn continued(record: Option<Record>, disc: &Disc, drive: &DriveName, request: &R
         regions: disc.layout.regions.clone(),
         damage: Vec::new(),
         patterns: Vec::new(),
+        hurt: None,
         digests: BTreeMap::new(),
         runs: Vec::new(),
     });
     record.digests.clear();
+    record.hurt = None;
     record.runs.push(RunRecord {
         program: concat!("discrip ", env!("CARGO_PKG_VERSION")).into(),
         drive: drive.clone(),

@@ -5,6 +5,8 @@ use crate::event::ImageOutcome;
 use crate::ui::escape::Escaped;
 use crate::ui::units::{percent, size, span, time};
 
+use super::hurt;
+
 /// Damage is listed up to this many places; the map has them all.
 const LISTED: usize = 10;
 
@@ -38,6 +40,8 @@ pub(super) fn missing(image: &ImageOutcome) -> Vec<String> {
         let sectors = if image.unread == 1 { "sector" } else { "sectors" };
         lines.push(format!("        not tried to the end: {} {sectors}", image.unread));
     }
+    let json = image.image.as_ref().map_or_else(|| "--json".into(), |image| format!("{}.json", image.display()));
+    lines.extend(image.hurt.iter().flat_map(|hurt| hurt::lines(hurt, &json)));
     lines
 }
 

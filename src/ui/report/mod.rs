@@ -1,5 +1,6 @@
 //! Events as sentences.
 
+mod hurt;
 mod image;
 mod medium;
 mod standing;

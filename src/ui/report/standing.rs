@@ -8,20 +8,16 @@ use crate::rescue::Phase;
 use crate::ui::escape::Escaped;
 use crate::ui::units::{percent, size};
 
-use super::phase_name;
+use super::{hurt, phase_name};
 
-/// Some lines: which disc, how much of it, where, what is damaged, and the last run.
+/// Some lines: which disc, how much of it, where, what is damaged, which files that hits, and the last run.
 pub(super) fn lines(standing: &Standing) -> Vec<String> {
-    [
-        Some(disc(standing)),
-        Some(amounts(standing)),
-        position(standing),
-        damage(standing),
-        standing.last_run.as_ref().map(last_run),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [Some(disc(standing)), Some(amounts(standing)), position(standing), damage(standing)]
+        .into_iter()
+        .flatten()
+        .chain(standing.hurt.iter().flat_map(|hurt| hurt::lines(hurt, "--status --json")))
+        .chain(standing.last_run.as_ref().map(last_run))
+        .collect()
 }
 
 fn disc(standing: &Standing) -> String {
