@@ -1,15 +1,18 @@
 //! Which sectors next? Pure: no I/O, no clock.
 //!
-//! [`Extents`] is the map of the disc, [`mapfile`] its text (GNU ddrescue's), [`Planner`] decides what to read, and [`policy`] holds every number with its reason.
+//! [`Extents`] is the map of the disc, [`mapfile`] its text (GNU ddrescue's), [`Planner`] decides what to read,
+//! [`policy`] holds every number with its reason, and a [`Surface`] shows the map at a glance.
 
 mod extents;
 pub mod mapfile;
 mod planner;
 pub mod policy;
+mod surface;
 mod way;
 
 pub use extents::{Extents, Run};
 pub use planner::{Ask, Geometry, Order, Outcome, Phase, Planner, Resume};
+pub use surface::Surface;
 pub use way::Way;
 
 /// What is known of a sector, in ddrescue's order: from less to more processed.
