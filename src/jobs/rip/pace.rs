@@ -54,7 +54,8 @@ impl Pace {
     pub(super) fn time_for(&self, at: Resume, sectors: u32) -> Option<Duration> {
         self.pass.filter(|pass| *pass == (at.phase, at.pass))?;
         let left = if at.phase == Phase::Retry { sectors.saturating_sub(self.failed) } else { sectors };
-        let (count, took) = self.lately.iter().fold((0, Duration::ZERO), |(all, time), (count, took)| (all + count, time + *took));
+        let (count, took) =
+            self.lately.iter().fold((0, Duration::ZERO), |(all, time), (count, took)| (all + count, time + *took));
         (count > 0).then(|| Duration::from_secs_f64(took.as_secs_f64() / f64::from(count) * f64::from(left)))
     }
 }

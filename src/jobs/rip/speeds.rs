@@ -39,7 +39,8 @@ impl Speeds {
     /// The curve: each place that was read, in order.
     pub(super) fn curve(&self, sectors: u32) -> Vec<Speed> {
         let lba = |place: u64| (place * u64::from(sectors) / PLACES) as u32;
-        let speed = |(at, place): (&u64, &Place)| Speed { lba: lba(*at), mean: rate(place.bytes, place.took), least: place.least };
+        let speed =
+            |(at, place): (&u64, &Place)| Speed { lba: lba(*at), mean: rate(place.bytes, place.took), least: place.least };
         self.0.iter().map(speed).collect()
     }
 }
