@@ -9,8 +9,8 @@ use crate::disc::{Damage, DriveName, Hurt, Region, SizeDecision, Track};
 use crate::medium::Spans;
 use crate::medium::guard::Finding;
 use crate::mmc::Class;
-use crate::rescue::Phase;
 use crate::rescue::protection::Pattern;
+use crate::rescue::{Phase, Surface};
 use crate::status::Status;
 
 /// One thing that happened. LBAs and counts in sectors, times in milliseconds of the drive's clock, rates in bytes a second.
@@ -119,7 +119,7 @@ pub struct Progress {
     pub total: Option<u64>,
     /// Bytes a second, of the last seconds.
     pub rate: u64,
-    /// Milliseconds to the end, where that can be told.
+    /// Milliseconds to the end, where that can be told; while a disc is read, to the end of the phase's present pass.
     pub eta: Option<u64>,
     /// Milliseconds since the start.
     pub elapsed: u64,
@@ -139,6 +139,10 @@ pub struct ReadingProgress {
     pub left: u32,
     /// Failed reads by kind.
     pub errors: BTreeMap<Class, u64>,
+    /// Milliseconds since sectors came last; `None` before the first.
+    pub since_good: Option<u64>,
+    /// The disc at a glance.
+    pub surface: Surface,
 }
 
 /// A failed read.
@@ -439,6 +443,22 @@ pub struct ImageOutcome {
     pub commands: u64,
     /// Those of them that failed.
     pub failed_reads: u64,
+    /// The disc at a glance.
+    pub surface: Surface,
+    /// How fast this run read, place by place.
+    #[serde(skip)]
+    pub speeds: Vec<Speed>,
+}
+
+/// How fast a place of a disc was read, in bytes a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speed {
+    /// Where the place begins.
+    pub lba: u32,
+    /// Of all its reads that brought sectors.
+    pub mean: u64,
+    /// Of the slowest one.
+    pub least: u64,
 }
 
 impl JobResult {

@@ -1,20 +1,21 @@
 //! `discrip DRIVE IMAGE [MAP]`: a disc into an image.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::process::ExitCode;
 
 use discsmith::emulated;
-use discsmith::event::JobResult;
+use discsmith::event::{JobResult, Observer};
 use discsmith::jobs::{drives, rip};
 use discsmith::scsi::Port;
 use discsmith::scsi::linux::{SgPort, Sharing};
 use discsmith::scsi::recording::RecordingPort;
 use discsmith::status::Status;
 use discsmith::sys::{Stop, Sysfs};
-use discsmith::ui::Screen;
 use discsmith::ui::args::discrip::{Args, Operands};
 use discsmith::ui::args::{Arguments, EMULATED};
 use discsmith::ui::program::{self, NoJob};
+use discsmith::ui::{Log, Picture, Screen};
 
 fn main() -> ExitCode {
     program::run(work)
@@ -33,13 +34,27 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
     let request = args.request(&operands).map_err(|error| usage(&error))?;
     let mut port = port(args, &operands)?;
     if let Some(path) = &args.record {
-        let recording = RecordingPort::new(port, path);
-        port = Box::new(recording.map_err(|error| {
-            let is_other = matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::InvalidInput);
-            (if is_other { Status::Refused } else { Status::Failed }, format!("recording to {}: {error}", path.display()))
-        })?);
+        port = Box::new(RecordingPort::new(port, path).map_err(|error| no_file("recording to", path, &error))?);
     }
-    Ok(rip::run(&request, port, &mut |question| args.show().prompt().ask(question, stop), screen, stop))
+    let (mut logged, mut drawn);
+    let mut observer: &mut dyn Observer = screen;
+    if let Some(path) = args.log() {
+        let program = concat!("discrip ", env!("CARGO_PKG_VERSION"));
+        logged =
+            Log::open(path, program, &request.options, observer).map_err(|error| no_file("opening the log", path, &error))?;
+        observer = &mut logged;
+    }
+    if let Some(path) = args.picture() {
+        drawn = Picture::new(path, observer).map_err(|error| no_file("drawing to", path, &error))?;
+        observer = &mut drawn;
+    }
+    Ok(rip::run(&request, port, &mut |question| args.show().prompt().ask(question, stop), observer, stop))
+}
+
+/// A file that was asked for can't be had: told before anything begins.
+fn no_file(gerund: &str, path: &Path, error: &io::Error) -> NoJob {
+    let is_other = matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::InvalidInput);
+    (if is_other { Status::Refused } else { Status::Failed }, format!("{gerund} {}: {error}; name another file", path.display()))
 }
 
 /// The drive that is meant.

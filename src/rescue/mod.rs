@@ -1,7 +1,7 @@
 //! Which sectors next? Pure: no I/O, no clock.
 //!
-//! [`Extents`] is the map of the disc, [`mapfile`] its text (GNU ddrescue's), [`Planner`] decides what to read, [`policy`] holds every number with its reason, and
-//! [`protection`] knows bad sectors that were made on purpose.
+//! [`Extents`] is the map of the disc, [`mapfile`] its text (GNU ddrescue's), [`Planner`] decides what to read, [`policy`] holds every number
+//! with its reason, [`protection`] knows bad sectors that were made on purpose, and a [`Surface`] shows the map at a glance.
 
 mod extents;
 pub mod mapfile;
@@ -9,11 +9,13 @@ mod missing;
 mod planner;
 pub mod policy;
 pub mod protection;
+mod surface;
 mod way;
 
 pub use extents::{Extents, Run};
 pub use missing::Missing;
 pub use planner::{Ask, Geometry, Order, Outcome, Phase, Planner, Resume};
+pub use surface::Surface;
 pub use way::Way;
 
 /// What is known of a sector, in ddrescue's order: from less to more processed.

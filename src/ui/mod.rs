@@ -5,12 +5,18 @@ mod bar;
 mod escape;
 mod json;
 mod lines;
+mod log;
+mod panel;
+mod picture;
 pub mod program;
 mod prompt;
 mod report;
 mod screen;
+mod strip;
 mod units;
 mod wrap;
 
+pub use log::Log;
+pub use picture::Picture;
 pub use prompt::Prompt;
 pub use screen::{Results, Screen, Style, Verbosity};

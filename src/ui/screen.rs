@@ -59,7 +59,8 @@ impl Screen {
     /// A screen in this style.
     pub fn new(style: Style, verbosity: Verbosity, results: Results) -> Self {
         let quiet = verbosity == Verbosity::Quiet;
-        let on_terminal = io::stderr().is_terminal();
+        // A dumb terminal can't move its cursor.
+        let on_terminal = io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let bar = !quiet && (style == Style::Bar || style == Style::Auto && on_terminal);
         let lines = !quiet && (style == Style::Lines || style == Style::Auto && !on_terminal);
         Self { verbosity, results, bar: bar.then(Bar::new), lines: lines.then(Lines::new), last: None, lost: false }

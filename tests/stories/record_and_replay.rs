@@ -35,7 +35,7 @@ fn request(folder: &Folder, name: &str) -> Request {
         force: false,
         same_disc: false,
         dry_run: false,
-        commands: None,
+        beside: Vec::new(),
         digests: vec![Algorithm::Sha256],
         expectation: None,
         options: Vec::new(),

@@ -13,7 +13,7 @@ use crate::mmc::{Extent, SECTOR};
 use crate::pipeline::{Failure, Hashed};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
 use crate::rescue::protection::{Pattern, patterns};
-use crate::rescue::{Extents, Planner, State};
+use crate::rescue::{Extents, Planner, State, Surface};
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Expected, Sums};
@@ -437,5 +437,7 @@ fn outcome(target: &Target, planner: &Planner, patterns: &[Pattern], tally: &Tal
         whole: map.count(State::Finished) == map.len(),
         commands: tally.commands,
         failed_reads: tally.failed,
+        surface: Surface::of(map),
+        speeds: tally.speeds.curve(map.len()),
     }
 }

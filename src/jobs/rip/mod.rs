@@ -8,10 +8,12 @@ mod error;
 mod hurt;
 mod limits;
 mod look;
+mod pace;
 mod patterns;
 mod reading;
 mod recognition;
 mod samples;
+mod speeds;
 mod standing;
 mod start;
 mod station;
@@ -73,8 +75,8 @@ pub struct Request {
     pub same_disc: bool,
     /// Look, and write nothing.
     pub dry_run: bool,
-    /// The file that commands are recorded to: no part of the image may lie there.
-    pub commands: Option<PathBuf>,
+    /// What else is written, by the option that names it: no part of the image may lie there.
+    pub beside: Vec<(&'static str, PathBuf)>,
     /// Digests to compute.
     pub digests: Vec<Algorithm>,
     /// What the image's digest should be.
@@ -84,6 +86,17 @@ pub struct Request {
 }
 
 impl Request {
+    /// Makes sure that no two files of the run are one, as far as they have names by now.
+    ///
+    /// # Errors
+    /// [`RipError::Usage`] names the option.
+    pub fn check_names(&self) -> Result<(), RipError> {
+        match &self.image {
+            ImageOperand::Path(image) => target::check_beside(image, self.map.as_deref(), self),
+            ImageOperand::Stdout | ImageOperand::Folder(_) => Ok(()),
+        }
+    }
+
     /// Whether the tray is opened at the end: not by a look.
     fn opens_tray(&self) -> bool {
         self.eject && !self.dry_run

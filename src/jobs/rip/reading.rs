@@ -13,15 +13,17 @@ use crate::rescue::policy::{
     FIRST_LIMIT, FIRST_SAVE, INTERRUPTIONS_IN_A_ROW, READ_LIMIT, SAVE_EVERY, TIME_OUTS_IN_A_ROW, TRANSPORT_FAILURES_IN_A_ROW,
     TRANSPORT_PAUSE, TRANSPORT_TRIES,
 };
-use crate::rescue::{Ask, Extents, Order, Outcome, Phase, Planner, State, Way};
+use crate::rescue::{Ask, Extents, Order, Outcome, Phase, Planner, State, Surface, Way};
 use crate::scsi::{Sense, SenseCode};
 use crate::sys::{Buffer, Stop};
 
 use super::limits::Watch;
 use super::look::Disc;
+use super::pace::Pace;
 use super::patterns::Looks;
 use super::recognition::Doubt;
 use super::samples::Samples;
+use super::speeds::Speeds;
 use super::station::Station;
 use super::target::{Snapshot, Target, position};
 use super::{Request, RipError};
@@ -75,6 +77,8 @@ pub(super) struct Tally {
     pub(super) failed: u64,
     pub(super) recovered: u64,
     pub(super) errors: BTreeMap<Class, u64>,
+    pace: Pace,
+    pub(super) speeds: Speeds,
     aborted: u32,
     unsupported: u32,
     /// Where the drive was lost last.
@@ -155,7 +159,10 @@ impl Reading<'_> {
         self.tally.interruptions = 0;
         self.samples.watch(extent, &buffer[..extent.count as usize * SECTOR]);
         self.log.read.set(extent, true);
-        self.limits.data_came(self.station.clock.now());
+        let now = self.station.clock.now();
+        self.limits.data_came(now);
+        self.tally.pace.came(self.planner.position(), extent, self.took, now);
+        self.tally.speeds.note(extent, self.took, self.planner.map().len());
         match self.order {
             Order::InSequence if self.tally.emitted < extent.first => {
                 self.pipeline.zeros(Extent::between(self.tally.emitted, extent.first))
@@ -209,6 +216,7 @@ impl Reading<'_> {
 
     fn failed(&mut self, extent: Extent, class: Class, sense: Option<Sense>, outcome: Outcome) {
         self.tally.failed += 1;
+        self.tally.pace.failed(self.planner.position(), extent, self.took);
         *self.tally.errors.entry(class).or_default() += 1;
         self.note_sense(extent, sense);
         self.say(Event::Trouble(Trouble {
@@ -358,19 +366,39 @@ impl Reading<'_> {
         let now = self.station.clock.now();
         self.meter.note(now, u64::from(done) * SECTOR as u64);
         let rate = self.meter.rate();
-        let phase = self.planner.position().phase;
-        // Later phases are made of failures: no rate of the past tells when they end.
-        let to_read = || u64::from(self.planner.left_in_range()) * SECTOR as u64;
-        let eta = (phase == Phase::Copy && rate > 0).then(|| to_read() * 1000 / rate);
+        let milliseconds = |time: Duration| time.as_millis() as u64;
         Progress {
-            phase: PhaseName::Reading(phase),
+            phase: PhaseName::Reading(self.planner.position().phase),
             unit: Unit::Sectors,
             done: done.into(),
             total: Some(total.into()),
             rate,
-            eta,
-            elapsed: now.as_millis() as u64,
-            reading: Some(ReadingProgress { lba, bad, left, errors: self.tally.errors.clone() }),
+            eta: self.eta(rate).map(milliseconds),
+            elapsed: milliseconds(now),
+            reading: Some(ReadingProgress {
+                lba,
+                bad,
+                left,
+                errors: self.tally.errors.clone(),
+                since_good: self.tally.pace.since_good(now).map(milliseconds),
+                surface: Surface::of(map),
+            }),
+        }
+    }
+
+    /// When the present pass ends. Copying goes by the rate; the other phases are made of failures, and go by what those cost lately.
+    fn eta(&self, rate: u64) -> Option<Duration> {
+        let (map, at) = (self.planner.map(), self.planner.position());
+        let state = match at.phase {
+            Phase::Copy => State::NonTried,
+            Phase::Trim => State::NonTrimmed,
+            Phase::Scrape => State::NonScraped,
+            Phase::Retry => State::Bad,
+        };
+        let sectors = self.request.range.map_or_else(|| map.count(state), |range| map.count_in(range, state));
+        match at.phase {
+            Phase::Copy => (rate > 0).then(|| Duration::from_millis(u64::from(sectors) * SECTOR as u64 * 1000 / rate)),
+            _ => self.tally.pace.time_for(at, sectors),
         }
     }
 

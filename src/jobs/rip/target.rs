@@ -78,7 +78,8 @@ impl Target {
         let beside = (kind == OutputKind::File).then(|| beside(image, "map"));
         let map = map.map(Into::into).or(beside);
         let seen = [stamp(Some(image)), stamp(map.as_deref())];
-        check_names(image, map.as_deref(), request.commands.as_deref(), kind)?;
+        check_beside(image, map.as_deref(), request)?;
+        check_names(image, map.as_deref(), kind)?;
         let existing = match (kind, fate) {
             (OutputKind::File, Fate::GoOn) => Existing::at(image, map.as_deref())?,
             (OutputKind::File, Fate::SetAside) => Existing::Unknown,
@@ -243,13 +244,23 @@ fn read_record(path: &Path) -> Result<Option<Record>, RipError> {
     }
 }
 
-/// Image, map and record must be three files, each of its own name.
-fn check_names(image: &Path, map: Option<&Path>, commands: Option<&Path>, kind: OutputKind) -> Result<(), RipError> {
-    let record = (kind == OutputKind::File).then(|| beside(image, "json"));
-    let ours = [Some(image), map, record.as_deref()];
-    if commands.is_some_and(|commands| ours.into_iter().flatten().any(|path| is_same(path, commands))) {
-        return Err(RipError::Usage("the file of --record is one of the image's own: give it another name".into()));
+/// What else is written must lie in files of its own, and is none of the image's.
+pub(super) fn check_beside(image: &Path, map: Option<&Path>, request: &Request) -> Result<(), RipError> {
+    let ours = [image.to_path_buf(), map.map_or_else(|| beside(image, "map"), Path::to_path_buf), beside(image, "json")];
+    for (index, (option, path)) in request.beside.iter().enumerate() {
+        if ours.iter().any(|ours| is_same(ours, path)) {
+            return Err(RipError::Usage(format!("the file of {option} is one of the image's own: give it another name")));
+        }
+        if let Some((other, _)) = request.beside[..index].iter().find(|(_, other)| is_same(other, path)) {
+            return Err(RipError::Usage(format!("{other} and {option} name one file: give each its own")));
+        }
     }
+    Ok(())
+}
+
+/// Image, map and record must be three files, each of its own name.
+fn check_names(image: &Path, map: Option<&Path>, kind: OutputKind) -> Result<(), RipError> {
+    let record = (kind == OutputKind::File).then(|| beside(image, "json"));
     let is_odd = |path: &Path| fs::metadata(path).is_ok_and(|meta| !meta.is_file());
     for path in [map, record.as_deref()].into_iter().flatten() {
         if is_odd(path) {

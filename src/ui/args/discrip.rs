@@ -89,6 +89,12 @@ pub struct Args {
     /// Append each command and its ending to FILE, for a bug report
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Append what happens to FILE, a line each with its time
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Draw the disc, its damage and how fast it was read, at the end of the run
+    #[arg(long, value_name = "FILE.svg")]
+    picture: Option<PathBuf>,
     /// Look, say what would be done, and write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -147,7 +153,8 @@ impl Args {
 
     /// The job that the options ask for.
     pub fn request(&self, operands: &Operands) -> Result<Request, UsageError> {
-        Ok(Request {
+        let beside = [("--record", &self.record), ("--log", &self.log), ("--picture", &self.picture)];
+        let request = Request {
             image: operands.image.clone(),
             map: operands.map.clone(),
             retries: self.retries,
@@ -162,11 +169,23 @@ impl Args {
             force: self.force,
             same_disc: self.same_disc,
             dry_run: self.dry_run,
-            commands: self.record.clone(),
+            beside: beside.into_iter().filter_map(|(option, path)| Some((option, path.clone()?))).collect(),
             digests: self.digest.clone(),
             expectation: self.checksum.expectation()?,
             options: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
-        })
+        };
+        request.check_names().map_err(|error| UsageError(error.to_string()))?;
+        Ok(request)
+    }
+
+    /// Where the log goes. A look writes none.
+    pub fn log(&self) -> Option<&Path> {
+        self.log.as_deref().filter(|_| !self.dry_run)
+    }
+
+    /// Where the picture goes. A look draws none.
+    pub fn picture(&self) -> Option<&Path> {
+        self.picture.as_deref().filter(|_| !self.dry_run)
     }
 }
 

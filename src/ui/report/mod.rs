@@ -7,8 +7,8 @@ mod standing;
 
 use crate::disc::{SizeDecision, Track, TrackKind};
 use crate::event::{
-    Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseChange, PhaseName, Progress, Targets, TransferPhase, Trouble,
-    Unit,
+    Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseChange, PhaseName, Progress, ReadingProgress, Targets,
+    TransferPhase, Trouble, Unit,
 };
 use crate::mmc::Extent;
 use crate::rescue::Phase;
@@ -114,14 +114,11 @@ pub(super) fn progress(progress: &Progress) -> String {
         (None, Unit::Sectors) => format!("{} sectors", progress.done),
     }];
     if let Some(eta) = progress.eta {
-        parts.push(format!("{} to go", time(eta)));
+        parts.push(format!("about {} to go", time(eta)));
     }
     if let Some(reading) = &progress.reading {
         parts.push(format!("at sector {}", reading.lba));
-        let errors: Vec<String> = reading.errors.iter().map(|(class, count)| format!("{count} {class}")).collect();
-        if !errors.is_empty() {
-            parts.push(format!("failed reads: {}", errors.join(", ")));
-        }
+        parts.extend(errors(reading));
         if reading.bad > 0 {
             parts.push(format!("{} bad", reading.bad));
         }
@@ -130,6 +127,12 @@ pub(super) fn progress(progress: &Progress) -> String {
         parts.push(format!("{}/s", bytes(progress.rate)));
     }
     parts.join(", ")
+}
+
+/// Failed reads by kind, if there are any.
+pub(super) fn errors(reading: &ReadingProgress) -> Option<String> {
+    let errors: Vec<String> = reading.errors.iter().map(|(class, count)| format!("{count} {class}")).collect();
+    (!errors.is_empty()).then(|| format!("failed reads: {}", errors.join(", ")))
 }
 
 /// What came of it, for a person.
