@@ -65,7 +65,7 @@ impl<'a> Board<'a> {
                     Some("row") => {
                         let Ok(row) = serde_json::from_value::<Row>(event.clone()) else { return };
                         let text = report::row(&row);
-                        bar.into_iter().for_each(|bar| bar.rest("at rest".into()));
+                        bar.into_iter().for_each(|bar| bar.rest(text.clone()));
                         self.above(|screen| screen.result_line(&text));
                     }
                     _ => {}

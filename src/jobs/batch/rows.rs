@@ -89,3 +89,16 @@ fn cell(text: &str) -> String {
     }
     cell
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_like_a_formula_is_text() {
+        assert_eq!(cell("=1+2"), "'=1+2");
+        assert_eq!(cell("\t-a"), "' -a");
+        assert_eq!(cell("A-B=C"), "A-B=C");
+        assert_eq!(cell("say \"a, b\"\r\n"), "\"say \"\"a, b\"\"  \"");
+    }
+}

@@ -25,6 +25,9 @@ const SILENCE: Duration = Duration::from_secs(90);
 /// How long after a signal the processes are waited for: a command that is under way may take 45 s (`READ_LIMIT`), and saving some more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the last lines of processes that have ended are waited for, on a machine under load.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// What there is to show of a drive.
 #[derive(Debug)]
 pub enum Said<'a> {
@@ -46,7 +49,7 @@ pub fn supervise(programs: Vec<(String, Command)>, show: &mut Show<'_>, stop: &S
     let stations = stations.map(|(number, (drive, command))| Station::start(number, drive, command, &tell)).collect();
     drop(tell);
     let mut stations = Supervisor { stations, told, show, outcome: BatchOutcome::default() };
-    stations.run(stop);
+    stations.run(stop, PATIENCE);
     stations.result(stop)
 }
 
@@ -143,42 +146,38 @@ fn listen(
 
 impl Supervisor<'_, '_> {
     /// Until every process has ended, or was waited for long enough after a signal.
-    fn run(&mut self, stop: &Stop) {
-        let mut patience: Option<Instant> = None;
+    fn run(&mut self, stop: &Stop, patience: Duration) {
+        let mut end: Option<Instant> = None;
         while self.stations.iter().any(Station::is_running) {
-            self.hear(LOOK_UP);
+            if self.hear() == Err(RecvTimeoutError::Disconnected) {
+                thread::sleep(LOOK_UP);
+            }
             self.stations.iter_mut().for_each(Station::look);
             self.tell_silence();
             if stop.status_asked() {
                 self.stations.iter().for_each(|station| station.signal(Signal::SIGUSR1));
             }
-            match (stop.requested(), patience) {
+            match (stop.requested(), end) {
                 (Some(signal), None) => {
                     self.stations.iter().for_each(|station| station.signal(signal));
-                    patience = Some(Instant::now() + PATIENCE);
+                    end = Some(Instant::now() + patience);
                 }
                 (_, Some(end)) if Instant::now() >= end => self.leave_behind(),
                 _ => {}
             }
         }
-        // What they said at last is on its way.
-        while self.hear(LOOK_UP) {}
+        // What they said at last is on its way. Who was left behind keeps the line open, and was heard for long enough.
+        let end = Instant::now() + LAST_WORDS;
+        let all_ended = self.stations.iter().all(|station| !matches!(station.state, State::LeftBehind));
+        while all_ended && self.hear() != Err(RecvTimeoutError::Disconnected) && Instant::now() < end {}
     }
 
-    /// Shows what is said next; false when nothing was for so long.
-    fn hear(&mut self, long: Duration) -> bool {
-        let (number, line) = match self.told.recv_timeout(long) {
-            Ok(told) => told,
-            Err(RecvTimeoutError::Timeout) => {
-                self.stations.iter().for_each(|station| (self.show)(&station.drive, Said::Nothing));
-                return false;
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                thread::sleep(long);
-                return false;
-            }
-        };
-        let Some(station) = self.stations.get_mut(number) else { return true };
+    /// Shows what is said next.
+    fn hear(&mut self) -> Result<(), RecvTimeoutError> {
+        let (number, line) = self.told.recv_timeout(LOOK_UP).inspect_err(|_| {
+            self.stations.iter().for_each(|station| (self.show)(&station.drive, Said::Nothing));
+        })?;
+        let Some(station) = self.stations.get_mut(number) else { return Ok(()) };
         station.heard = Instant::now();
         match line {
             Line::Message(text) => (self.show)(&station.drive, Said::Message(&text)),
@@ -201,7 +200,7 @@ impl Supervisor<'_, '_> {
                 Err(_) => {}
             },
         }
-        true
+        Ok(())
     }
 
     fn tell_silence(&mut self) {
@@ -255,4 +254,61 @@ impl Supervisor<'_, '_> {
 
 fn reasons(result: &Value) -> Vec<String> {
     result["reasons"].as_array().into_iter().flatten().filter_map(Value::as_str).map(Into::into).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a shell script for each drive. What was said, and the result.
+    fn run(scripts: &[&str], stop: &Stop) -> (Vec<String>, JobResult) {
+        let (tell, told) = channel();
+        let shell = |(number, script): (usize, &&str)| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            Station::start(number, format!("drive {number}"), command, &tell)
+        };
+        let stations = scripts.iter().enumerate().map(shell).collect();
+        drop(tell);
+        let mut lines = Vec::new();
+        let mut show = |drive: &str, said: Said<'_>| match said {
+            Said::Event(_, event) => {
+                if event["event"] == "stop" {
+                    stop.request(Signal::SIGINT);
+                }
+                lines.push(format!("{drive}: {}", event["event"]));
+            }
+            Said::Message(text) => lines.push(format!("{drive}: {text}")),
+            Said::Nothing => {}
+        };
+        let mut supervisor = Supervisor { stations, told, show: &mut show, outcome: BatchOutcome::default() };
+        supervisor.run(stop, Duration::from_millis(300));
+        let result = supervisor.result(stop);
+        (lines, result)
+    }
+
+    #[test]
+    fn rows_are_counted_and_the_worst_status_is_the_batch_s() {
+        let row = r#"echo '{"v":1,"event":"row","outcome":"whole"}'"#;
+        let end = |status: u8| {
+            format!(r#"echo '{{"v":1,"event":"result","status":{status},"reasons":["why {status}"]}}'; exit {status}"#)
+        };
+        let first = format!("{row}; {row}; echo hello >&2; {}", end(0));
+        let (lines, result) = run(&[&first, &end(5), "echo '{\"v\":1,'; kill -9 $$"], &Stop::never());
+        assert_eq!(result.status, Status::Refused);
+        assert!(lines.contains(&"drive 0: hello".to_string()), "{lines:?}");
+        let Some(Outcome::Batch(outcome)) = result.outcome else { panic!("no batch") };
+        assert_eq!(outcome.discs.values().sum::<u64>(), 2);
+        assert_eq!(result.reasons[1], "drive 1: why 5");
+        assert!(result.reasons[2].starts_with("drive 2: its process broke off"), "{:?}", result.reasons);
+    }
+
+    #[test]
+    fn a_process_that_hears_no_signal_is_left_behind_and_named() {
+        let deaf = r#"trap "" INT; exec sleep 60"#;
+        let (_, result) = run(&[r#"echo '{"event":"stop"}'; exec sleep 60"#, deaf], &Stop::never());
+        assert_eq!(result.status, Status::Stopped);
+        assert_eq!(result.reasons.len(), 2, "{:?}", result.reasons);
+        assert!(result.reasons[1].starts_with("drive 1: the drive does not answer"), "{:?}", result.reasons);
+    }
 }
