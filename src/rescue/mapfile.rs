@@ -59,7 +59,8 @@ impl State {
         }
     }
 
-    fn from_symbol(symbol: &str) -> Option<Self> {
+    /// The state of a mapfile's character: the first one of `symbol`.
+    pub(super) fn from_symbol(symbol: &str) -> Option<Self> {
         [Self::NonTried, Self::NonTrimmed, Self::NonScraped, Self::Bad, Self::Finished]
             .into_iter()
             .find(|s| symbol.starts_with(s.symbol()))

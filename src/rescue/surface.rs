@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use serde::{Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Extents, State};
 
@@ -60,6 +61,15 @@ impl Serialize for Surface {
     }
 }
 
+/// A surface as another process tells it, in as many cells as that has characters.
+impl<'de> Deserialize<'de> for Surface {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let cells = (0..text.len()).map(|at| State::from_symbol(text.get(at..).unwrap_or_default())).collect::<Option<_>>();
+        cells.map(Self).ok_or_else(|| D::Error::custom(format!("{text:?} is no surface")))
+    }
+}
+
 /// The state of a cell that has both: of what can't be read the farthest tried, then what was not tried.
 fn worse(one: State, other: State) -> State {
     match (one, other) {
@@ -103,7 +113,9 @@ mod tests {
         let mut map = Extents::new(12_000_000, State::Finished);
         (0..100_000).for_each(|i| map.set(Extent { first: i * 120, count: 2 }, State::Bad));
         let begin = std::time::Instant::now();
-        (0..100).for_each(|_| { std::hint::black_box(Surface::of(&map)); });
+        (0..100).for_each(|_| {
+            std::hint::black_box(Surface::of(&map));
+        });
         eprintln!("surface of {} runs: {:?}", map.iter().count(), begin.elapsed() / 100);
     }
 

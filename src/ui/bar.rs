@@ -3,7 +3,7 @@
 use std::io::stderr;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use terminal_size::{Width, terminal_size_of};
 
 use crate::event::{Progress, ReadingProgress};
@@ -19,27 +19,66 @@ const COLUMNS: u16 = 80;
 /// The last lines of the terminal.
 pub(super) struct Bar {
     bar: ProgressBar,
-    palette: Palette,
+    shape: Shape,
     heard: Instant,
     last: Option<Progress>,
 }
 
+/// How much room it has.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    /// As many lines as it wants.
+    Alone(Palette),
+    /// One line of several.
+    Row,
+}
+
 impl Bar {
     pub(super) fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-        Self { bar, palette: Palette::of_environment(), heard: Instant::now(), last: None }
+        Self::with(ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr()), Shape::Alone(Palette::of_environment()))
+    }
+
+    /// One of several, each below the one before; `name` stands before it.
+    pub(super) fn of(bars: &MultiProgress, name: String) -> Self {
+        Self::with(bars.add(ProgressBar::new(1)).with_prefix(name), Shape::Row)
+    }
+
+    fn with(bar: ProgressBar, shape: Shape) -> Self {
+        let bar = Self { bar, shape, heard: Instant::now(), last: None };
+        bar.style(None);
+        bar
+    }
+
+    /// A disc that is read alone has a panel; all else has a line.
+    fn style(&self, reading: Option<&ReadingProgress>) {
+        let template = match (self.shape, reading) {
+            (Shape::Alone(_), Some(_)) => "{msg}",
+            (Shape::Alone(_), None) => "[{bar:16}] {wide_msg}",
+            (Shape::Row, _) => "{prefix} [{bar:16}] {wide_msg}",
+        };
+        // The templates are constants; a wrong one would show as the plain bar.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.progress_chars("=> "));
+        }
+    }
+
+    /// Nothing is read at present: says what there is to say instead.
+    pub(super) fn rest(&mut self, text: String) {
+        self.last = None;
+        self.bar.set_position(0);
+        self.bar.set_message(text);
+    }
+
+    /// True while there is no progress.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.last.is_none()
     }
 
     pub(super) fn progress(&mut self, progress: &Progress) {
         self.heard = Instant::now();
         let before = self.last.replace(progress.clone());
-        // A disc has its lines, everything else one.
         if before.is_none_or(|before| before.reading.is_some() != progress.reading.is_some()) {
-            let template = if progress.reading.is_some() { "{msg}" } else { "[{bar:16}] {wide_msg}" };
-            // The template is a constant; a wrong one would show as the plain bar.
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                self.bar.set_style(style.progress_chars("=> "));
-            }
+            self.style(progress.reading.as_ref());
         }
         // Of what has no known end the bar stays empty.
         self.bar.set_length(progress.total.unwrap_or(u64::MAX));
@@ -55,22 +94,16 @@ impl Bar {
     fn paint(&mut self) {
         let Some(progress) = &self.last else { return };
         let silence = self.heard.elapsed();
-        let text = match &progress.reading {
-            Some(reading) => self.panel(progress, reading, silence),
-            None if silence >= SILENCE => {
+        let text = match (self.shape, &progress.reading) {
+            (Shape::Alone(palette), Some(reading)) => by_width(progress, reading, silence, palette),
+            _ if silence >= SILENCE => {
                 format!("waiting for the device, {} s: {}", silence.as_secs(), report::progress(progress))
             }
-            None => report::progress(progress),
+            _ => report::progress(progress),
         };
         if self.bar.message() != text {
             self.bar.set_message(text);
         }
-    }
-
-    fn panel(&self, progress: &Progress, reading: &ReadingProgress, silence: Duration) -> String {
-        // Asked each time: a window may have changed its size.
-        let columns = terminal_size_of(stderr()).map_or(COLUMNS, |(Width(columns), _)| columns);
-        panel(progress, reading, silence, columns.into(), self.palette).join("\n")
     }
 
     /// Prints above the bar.
@@ -87,4 +120,10 @@ impl Bar {
     pub(super) fn finish(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// The panel of a disc, as wide as the terminal is now: a window may have changed its size.
+fn by_width(progress: &Progress, reading: &ReadingProgress, silence: Duration, palette: Palette) -> String {
+    let columns = terminal_size_of(stderr()).map_or(COLUMNS, |(Width(columns), _)| columns);
+    panel(progress, reading, silence, columns.into(), palette).join("\n")
 }

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod bar;
+mod board;
 mod escape;
 mod json;
 mod lines;
@@ -16,6 +17,7 @@ mod strip;
 mod units;
 mod wrap;
 
+pub use board::Board;
 pub use log::Log;
 pub use picture::Picture;
 pub use prompt::Prompt;
