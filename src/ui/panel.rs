@@ -22,17 +22,18 @@ pub(super) fn panel(
     let sectors = progress.total.unwrap_or_default();
     [
         strip(&reading.surface, reading.lba, sectors, columns, palette),
-        fitting(how_far(progress), columns),
+        fitting(how_far(progress, reading), columns),
         fitting(what_failed(reading, silence), columns),
     ]
 }
 
-fn how_far(progress: &Progress) -> Vec<String> {
+fn how_far(progress: &Progress, reading: &ReadingProgress) -> Vec<String> {
     let done = progress.total.map(|total| percent(progress.done, total));
     let rate = (progress.rate > 0).then(|| format!("{}/s", bytes(progress.rate)));
     let eta = progress.eta.map(|eta| format!("about {} to go", time(eta)));
     let phase = Some(report::phase_name(progress.phase).to_string());
-    [done, eta, rate, phase].into_iter().flatten().collect()
+    let place = Some(format!("at sector {}", reading.lba));
+    [done, eta, rate, phase, place].into_iter().flatten().collect()
 }
 
 fn what_failed(reading: &ReadingProgress, silence: Duration) -> Vec<String> {
@@ -95,6 +96,7 @@ mod tests {
         let [strip, far, failed] = lines(80, 5);
         assert_eq!(strip, format!("{}-{}|", "+".repeat(40), "+".repeat(38)));
         assert_eq!(far, "99.7 %, about 12:34 to go, 1.2 MB/s, reading failed blocks by sector");
+        assert_eq!(lines(100, 5)[1], format!("{far}, at sector 99999"));
         assert_eq!(failed, "waiting for the drive, 5 s, 1 bad, 240 left, last good read 12 s ago");
         assert_eq!(lines(80, 0)[2], "1 bad, 240 left, last good read 7 s ago, failed reads: 12 medium, 1 time-out");
     }

@@ -38,11 +38,16 @@ impl Palette {
         }
     }
 
-    /// Where the drive is.
-    fn head(self) -> &'static str {
-        match self {
-            Self::Blocks => "\x1b[1;36m┃\x1b[0m",
-            Self::Ascii => "|",
+    /// The same where the drive is. What is dead is never hidden: a drive stands longest on it.
+    fn draw_head(self, state: State) -> &'static str {
+        match (self, state) {
+            (Self::Blocks, State::Finished) => "\x1b[1;97;42m┃\x1b[0m",
+            (Self::Blocks, State::NonTried) => "\x1b[1;97;100m┃\x1b[0m",
+            (Self::Blocks, State::NonTrimmed) => "\x1b[1;97;43m┃\x1b[0m",
+            (Self::Blocks, State::NonScraped) => "\x1b[1;97;45m┃\x1b[0m",
+            (Self::Blocks, State::Bad) => "\x1b[1;97;41m┃\x1b[0m",
+            (Self::Ascii, State::Bad) => "-",
+            (Self::Ascii, _) => "|",
         }
     }
 }
@@ -50,7 +55,7 @@ impl Palette {
 /// The strip, with the drive at sector `lba` of so many.
 pub(super) fn strip(surface: &Surface, lba: u32, sectors: u64, columns: usize, palette: Palette) -> String {
     let head = u64::from(lba) * columns as u64 / sectors.max(1);
-    let column = |(column, state)| if column == head { palette.head() } else { palette.draw(state) };
+    let column = |(column, state)| if column == head { palette.draw_head(state) } else { palette.draw(state) };
     (0..).zip(surface.row(columns)).map(column).collect()
 }
 
@@ -73,6 +78,7 @@ mod tests {
         }
         let surface = Surface::of(&map);
         assert_eq!(strip(&surface, 119_999, 120_000, 12, Palette::Ascii), "++-+..**//+|");
+        assert_eq!(strip(&surface, 20_000, 120_000, 12, Palette::Ascii), "++-+..**//++");
         let blocks = strip(&surface, 0, 120_000, 12, Palette::Blocks);
         let letters: String = blocks.split("\x1b[").map(|part| part.split_once('m').map_or("", |(_, text)| text)).collect();
         assert_eq!(letters, "┃▄█▄░░▒▒▓▓▄▄");

@@ -1,5 +1,5 @@
-//! The disc from above: its track as a spiral from the inside out, with fewer turns and true areas, so that a scratch is a line and a
-//! fingerprint a blot.
+//! The disc from above: its track as a spiral from the inside out. It has fewer turns than the disc, so that the angle says nothing; how far
+//! out something lies between the first turn and the last one is true of a disc with one layer.
 
 use std::f64::consts::TAU;
 
