@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
 use crate::medium::Spans;
 use crate::medium::guard::Finding;
-use crate::mmc::Class;
-use crate::rescue::Phase;
+use crate::mmc::{Class, Extent};
+use crate::rescue::{Phase, Way};
 use crate::status::Status;
 
 /// One thing that happened. LBAs and counts in sectors, times in milliseconds of the drive's clock, rates in bytes a second.
@@ -430,6 +430,10 @@ pub struct ImageOutcome {
     pub commands: u64,
     /// Those of them that failed.
     pub failed_reads: u64,
+    /// Sectors that came back in this run after they had failed alone, by the way that they were read.
+    pub brought_back: BTreeMap<Way, u32>,
+    /// Sectors that took effort, in this run or an earlier one.
+    pub weak: Vec<Extent>,
 }
 
 impl JobResult {

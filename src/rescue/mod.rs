@@ -10,7 +10,7 @@ mod way;
 
 pub use extents::{Extents, Run};
 pub use planner::{Ask, Geometry, Order, Outcome, Phase, Planner, Resume};
-pub use way::Way;
+pub use way::{Way, run_up};
 
 /// What is known of a sector, in ddrescue's order: from less to more processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

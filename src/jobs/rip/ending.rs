@@ -5,11 +5,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::disc::{Damage, Record, Region, RegionClass, cd_data_tracks};
+use crate::disc::{Damage, Record, Region, RegionClass, RunRecord, TrackKind, cd_data_tracks};
 use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
 use crate::image::{Sector, Volumes};
 use crate::medium::{Output, OutputKind};
-use crate::mmc::{Extent, SECTOR};
+use crate::mmc::{Class, Extent, SECTOR};
 use crate::pipeline::{Failure, Hashed};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
 use crate::rescue::{Extents, Planner, State};
@@ -17,7 +17,8 @@ use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Expected, Sums};
 
-use super::reading::{Log, Reading, Saving, Tally, output_failed};
+use super::reading::{Reading, Tally, output_failed};
+use super::saving::{Log, Saving};
 use super::start::head;
 use super::target::{Begun, Existing, Target};
 use super::{Request, RipError, expected, wanted_digests};
@@ -30,11 +31,11 @@ pub(super) fn end(
     output: &Arc<Output>,
 ) -> Result<JobResult, RipError> {
     let Reading { station, disc, request, mut planner, pipeline, mut log, mut saving, tally, stop, observer, .. } = reading;
-    let mut run_out = Vec::new();
+    let mut left_out = Vec::new();
     if ended.is_ok() && output.kind() == OutputKind::Stream {
         // A pipe can't be shortened afterwards.
-        run_out = find_run_out(&saving.record, planner.map(), |_| disc.volume_end);
-        leave_out(&run_out, &mut planner, &mut saving.record, observer);
+        left_out = find_left_out(&saving.record, &planner, |_| disc.volume_end);
+        leave_out(&left_out, &mut planner, &mut saving.record, observer);
         pipeline.zeros(Extent::between(tally.emitted, planner.map().len()));
     }
     let finished = pipeline.finish().map_err(|why| RipError::Failed(why.into()))?;
@@ -44,8 +45,8 @@ pub(super) fn end(
     }
     let mut ended = ended.and(finished.failure.as_ref().map_or(Ok(()), |failure| Err(output_failed(failure))));
     if ended.is_ok() && output.kind() == OutputKind::File {
-        run_out = find_run_out(&saving.record, planner.map(), |track| volume_end(output, planner.map(), track));
-        leave_out(&run_out, &mut planner, &mut saving.record, observer);
+        left_out = find_left_out(&saving.record, &planner, |track| volume_end(output, planner.map(), track));
+        leave_out(&left_out, &mut planner, &mut saving.record, observer);
         // What an earlier program left there must not pass for data.
         ended = wipe_unread(output, planner.map()).map_err(|error| output_failed(&Failure::Write(error.to_string())));
     }
@@ -65,7 +66,7 @@ pub(super) fn end(
             "the range is done; without --range the same command goes on with the rest of the disc".into(),
         ))),
         Ok(()) => {
-            if !run_out.is_empty() {
+            if !left_out.is_empty() {
                 output.set_sectors(ending.planner.map().len()).map_err(|error| RipError::Stopped(format!("shortening the image: {error}")))?;
             }
             ending.conclude(finished.hashed, observer, &stop)
@@ -115,21 +116,21 @@ fn finish_again(
         if request.eject {
             observer.event(&Event::notice("would open the tray"));
         }
-        let outcome = Some(Outcome::Image(outcome(target, &planner, &Tally::default())));
+        let outcome = Some(Outcome::Image(outcome(target, &planner, &Tally::default(), runs_of(&begun.record))));
         return Ok(JobResult { outcome, ..JobResult::new(Status::Done) });
     }
     if all_known && run_was_ended && record_fits {
         let digests = known.cloned().unwrap_or_default();
-        return judged(request, target, &planner, digests, &Tally::default(), 0);
+        return judged(request, target, &planner, digests, &Tally::default(), runs_of(&begun.record), 0);
     }
     let output = target.open(stop)?;
     let Some(mut record) = begun.record.clone() else {
         let digests = digest_rest(&output, Hashed { sums: Sums::new(wanted), sectors: 0 }, sectors, observer, stop)?;
-        return judged(request, target, &planner, digests, &Tally::default(), 0);
+        return judged(request, target, &planner, digests, &Tally::default(), runs_of(&begun.record), 0);
     };
     // The run before was killed between its last read and its end.
-    let run_out = find_run_out(&record, planner.map(), |track| volume_end(&output, planner.map(), track));
-    leave_out(&run_out, &mut planner, &mut record, observer);
+    let left_out = find_left_out(&record, &planner, |track| volume_end(&output, planner.map(), track));
+    leave_out(&left_out, &mut planner, &mut record, observer);
     // Also when none was found now: the kill may have come between the map that leaves run-out blocks off and the cut of the image.
     if record.disc.sectors > planner.map().len() {
         output.set_sectors(planner.map().len()).map_err(|error| RipError::Stopped(format!("shortening the image: {error}")))?;
@@ -155,6 +156,11 @@ fn finished_before(target: &Target, begun: &Begun, planner: &Planner) -> String 
         bad => format!("was finished before, with {bad} sectors missing (--retries 1 tries them again)"),
     };
     format!("{}{disc} {how}; the disc in the drive was not looked at: another disc needs another name", target.name())
+}
+
+/// The runs of a record, if there is one.
+fn runs_of(record: &Option<Record>) -> &[RunRecord] {
+    record.as_ref().map_or(&[], |record| &record.runs)
 }
 
 /// True when a record's damage is what the map says.
@@ -186,7 +192,8 @@ impl Ending<'_> {
             Err(error) => return Ok(self.stopped(&error)),
         };
         self.saving.record.digests = digests.clone();
-        let result = judged(self.request, self.target, &self.planner, digests, &self.tally, self.elapsed)?;
+        let result =
+            judged(self.request, self.target, &self.planner, digests, &self.tally, &self.saving.record.runs, self.elapsed)?;
         self.close_run(result.status);
         self.save()?;
         Ok(result)
@@ -199,7 +206,7 @@ impl Ending<'_> {
     }
 
     fn result_of(&self, error: &RipError, saving: Option<RipError>) -> JobResult {
-        let outcome = outcome(self.target, &self.planner, &self.tally);
+        let outcome = outcome(self.target, &self.planner, &self.tally, &self.saving.record.runs);
         let anew = "what went into a pipe or a device is not kept: the same command starts anew".to_string();
         let anew = (self.output.kind() != OutputKind::File).then_some(anew);
         let reasons = [Some(error.to_string()), anew, saving.map(|error| error.to_string())].into_iter().flatten().collect();
@@ -238,6 +245,12 @@ fn wipe_unread(output: &Output, map: &Extents<State>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What failed, and is no damage.
+fn find_left_out(record: &Record, planner: &Planner, volume_end: impl Fn(Extent) -> Option<u32>) -> Vec<Region> {
+    let run_out = find_run_out(record, planner.map(), &volume_end);
+    run_out.into_iter().chain(find_blank_tail(record, planner, &volume_end)).collect()
+}
+
 /// The run-out blocks: the last one or two blocks of a CD track that failed, past the end of its file systems.
 fn find_run_out(record: &Record, map: &Extents<State>, volume_end: impl Fn(Extent) -> Option<u32>) -> Vec<Region> {
     let is_bad = |lba: u32| map.get(lba) == Some(State::Bad);
@@ -258,10 +271,22 @@ fn find_run_out(record: &Record, map: &Extents<State>, volume_end: impl Fn(Exten
     regions
 }
 
-/// Takes run-out blocks out of the reckoning: off the end of the image, or zero in the middle of it.
-fn leave_out(run_out: &[Region], planner: &mut Planner, record: &mut Record, observer: &mut dyn Observer) {
-    for region in run_out {
-        if region.extent.end() == planner.map().len() {
+/// The end of a disc that was never written, as the drive says, if no file system of its tracks reaches so far.
+fn find_blank_tail(record: &Record, planner: &Planner, volume_end: impl Fn(Extent) -> Option<u32>) -> Option<Region> {
+    let (map, last) = (planner.map(), planner.map().len().checked_sub(1)?);
+    let bad = map.run_at(last).filter(|run| run.value == State::Bad)?.extent;
+    let blank = planner.classes().run_at(last).filter(|run| run.value == Some(Class::Blank))?.extent;
+    let extent = Extent::between(bad.first.max(blank.first), map.len());
+    let data = record.disc.tracks.iter().filter(|track| track.kind == TrackKind::Data);
+    let end = data.map(|track| volume_end(track.extent)).max().unwrap_or_else(|| volume_end(Extent::between(0, map.len())))?;
+    let text = "never written, and behind the end of the file system".to_string();
+    (end <= extent.first).then_some(Region { extent, class: RegionClass::Blank, text })
+}
+
+/// Takes run-out blocks and what was never written out of the reckoning: run-out off the end of the image, and zero elsewhere.
+fn leave_out(left_out: &[Region], planner: &mut Planner, record: &mut Record, observer: &mut dyn Observer) {
+    for region in left_out {
+        if region.class == RegionClass::RunOut && region.extent.end() == planner.map().len() {
             planner.truncate(region.extent.first);
             record.size.sectors = region.extent.first;
         } else {
@@ -333,9 +358,10 @@ fn judged(
     planner: &Planner,
     digests: BTreeMap<String, String>,
     tally: &Tally,
+    runs: &[RunRecord],
     elapsed: u64,
 ) -> Result<JobResult, RipError> {
-    let outcome = outcome(target, planner, tally);
+    let outcome = outcome(target, planner, tally, runs);
     let (bad, sectors) = (outcome.bad, outcome.sectors);
     let mut result = JobResult { digests, elapsed, outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) };
     if let Some(expected) = expected(request, target)? {
@@ -385,8 +411,12 @@ fn why_different(target: &Target, map: &Extents<State>, expected: &Expected) -> 
     matches.then(|| format!("its first {end} sectors, all that the file system claims, do match: the rest is padding (truncate -s {} cuts it off a copy)", at(end)))
 }
 
-fn outcome(target: &Target, planner: &Planner, tally: &Tally) -> ImageOutcome {
+/// What came of the disc. `runs` are the record's; the last one is this run, if it has read anything.
+fn outcome(target: &Target, planner: &Planner, tally: &Tally, runs: &[RunRecord]) -> ImageOutcome {
     let map = planner.map();
+    let this_run = runs.last().filter(|_| tally.commands > 0);
+    let mut weak = Extents::new(map.len(), false);
+    runs.iter().flat_map(|run| &run.weak).for_each(|extent| weak.set(*extent, true));
     ImageOutcome {
         image: target.image.clone(),
         map: target.map.clone(),
@@ -398,5 +428,7 @@ fn outcome(target: &Target, planner: &Planner, tally: &Tally) -> ImageOutcome {
         whole: map.count(State::Finished) == map.len(),
         commands: tally.commands,
         failed_reads: tally.failed,
+        brought_back: this_run.map(|run| run.brought_back.clone()).unwrap_or_default(),
+        weak: weak.iter().filter(|run| run.value).map(|run| run.extent).collect(),
     }
 }

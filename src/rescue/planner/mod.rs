@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::mmc::{Class, Extent};
 
 use super::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE, TRANSPORT_TRIES};
-use super::{Extents, State, Way};
+use super::{Extents, Run, State, Way};
 
 /// What the planner must know of the disc.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,6 +216,22 @@ impl Planner {
         self.map.set(extent, State::NonTried);
     }
 
+    /// Takes back what failed while nothing that the drive said could be believed: `was` are the runs that failed reads lay in, each as it
+    /// was before that read, the oldest first. The pass goes far away, and comes back.
+    pub fn take_back(&mut self, was: &[Run<State>]) {
+        for run in was.iter().rev() {
+            self.map.set(run.extent, run.value);
+            self.classes.set(run.extent, None);
+        }
+        self.trim_back = false;
+        self.left_behind = true;
+        self.cursor = match (self.order, self.phase, self.pass) {
+            (Order::InSequence, ..) => was.iter().map(|run| run.extent.first).chain([self.cursor]).min().unwrap_or(0),
+            (_, Phase::Copy, 2) => self.cursor.saturating_sub(self.longest_skip()),
+            _ => self.cursor.saturating_add(self.longest_skip()).min(self.map.len()),
+        };
+    }
+
     /// Takes sectors out of the reckoning: they are zero by definition.
     pub fn define_as_zero(&mut self, extent: Extent) {
         self.map.set(extent, State::Finished);
@@ -235,7 +251,8 @@ impl Planner {
                 Order::InSequence => self.next_in_sequence(),
                 Order::EasyFirst => self.next_easy(),
             };
-            self.asked = extent.map(|extent| Ask { extent, way: Way::Plain });
+            let way = if self.phase == Phase::Retry { Way::of_retry(self.pass) } else { Way::Plain };
+            self.asked = extent.map(|extent| Ask { extent, way });
         }
         self.asked
     }
