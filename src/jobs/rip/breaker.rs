@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::event::Event;
-use crate::mmc::{Class, Extent, ReadEnd, SECTOR, Unready};
+use crate::mmc::{Class, CommandError, Extent, ReadEnd, SECTOR, Unready};
 use crate::rescue::policy::{
     FAST_FAILURE, HARDWARE_PAUSE, READ_LIMIT, SUSPICIOUS_FAILURES, UNPROVED_FAILURES, WEDGED_PAUSE, WEDGED_PAUSES,
 };
@@ -90,10 +90,19 @@ impl Breaker {
 
 impl Reading<'_> {
     /// After a failed read: a drive that too much speaks against is put to the proof.
-    pub(super) fn prove(&mut self, failed: Extent, sense: Option<Sense>) -> Result<(), RipError> {
-        if !self.breaker.is_due() {
-            return Ok(());
+    pub(super) fn prove_if_due(&mut self, failed: Extent, sense: Option<Sense>) -> Result<(), RipError> {
+        if self.breaker.is_due() { self.prove(failed, sense) } else { Ok(()) }
+    }
+
+    /// At the end: what failed last is not left without a proof. True when there was something to prove.
+    pub(super) fn prove_the_last(&mut self) -> Result<bool, RipError> {
+        if self.breaker.suspicious == 0 {
+            return Ok(false);
         }
+        self.prove(self.breaker.first, None).map(|()| true)
+    }
+
+    fn prove(&mut self, failed: Extent, sense: Option<Sense>) -> Result<(), RipError> {
         match (self.samples.is_empty(), sense) {
             (true, Some(sense)) if matches!(sense.asc, 0x30 | 0x57) => Err(RipError::Stopped(format!(
                 "the drive can't make out this disc ({}, {sense}); clean it, take it out and put it in again, or try another drive; the same command goes on",
@@ -165,7 +174,7 @@ impl Reading<'_> {
     fn wake(&mut self) -> Result<(), RipError> {
         match self.station.settle() {
             Err(unready @ (Unready::NoDisc(_) | Unready::Interrupted)) => Err(unready.into()),
-            Err(Unready::Broken(error)) if error == crate::mmc::CommandError::Gone => Err(RipError::Vanished),
+            Err(Unready::Broken(CommandError::Gone)) => Err(RipError::Vanished),
             Ok(()) | Err(Unready::Broken(_) | Unready::Never) => {
                 self.station.restore();
                 Ok(())

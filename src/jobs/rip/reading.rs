@@ -97,7 +97,13 @@ impl Reading<'_> {
                 self.or_await(recognised)?;
                 continue;
             }
-            let Some(ask) = self.planner.ask() else { return Ok(()) };
+            let Some(ask) = self.planner.ask() else {
+                match self.prove_the_last() {
+                    Ok(false) => return Ok(()),
+                    proved => self.or_await(proved.map(drop))?,
+                }
+                continue;
+            };
             let extent = ask.extent;
             self.limits.check(self.station.clock.now(), self.tally.failed)?;
             self.tell_phase();

@@ -151,6 +151,11 @@ impl Station {
         Ok(())
     }
 
+    /// The speed that was set last, in kB/s.
+    pub(super) fn speed_set(&self) -> Option<u16> {
+        self.speed_set
+    }
+
     /// Puts back what a reset made the drive forget.
     pub(super) fn restore(&mut self) {
         self.lock(Lock::Closed);

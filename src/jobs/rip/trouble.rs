@@ -35,7 +35,7 @@ impl Reading<'_> {
                 if class == Class::Hardware {
                     self.back_off()?;
                 }
-                self.prove(extent, sense)
+                self.prove_if_due(extent, sense)
             }
             // A drive that has never read may say so by mistake, too.
             ReadEnd::Unsupported(sense) if self.tally.unsupported + 1 < TRANSPORT_TRIES => {

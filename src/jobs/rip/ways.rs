@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::event::Event;
-use crate::mmc::{Extent, ReadEnd};
+use crate::mmc::{CommandError, Extent, ReadEnd};
 use crate::rescue::{Ask, Way, run_up};
 use crate::sys::Buffer;
 
@@ -48,16 +48,25 @@ impl Reading<'_> {
             Way::Slow | Way::Medium | Way::Max if self.missing.speed => Way::Plain,
             way => way,
         };
+        if self.missing.speed {
+            return way;
+        }
         let family = self.disc.layout.family();
         let speed = if self.is_backing_off { Way::Slow.speed(family) } else { way.speed(family) };
-        match self.station.turn_to(speed, family) {
-            Ok(()) => way,
-            Err(_) if self.missing.speed => way,
-            Err(error) => {
+        let before = self.station.speed_set();
+        let turned = self.station.turn_to(speed, family);
+        if self.station.speed_set() != before {
+            // The disc has to come to that speed.
+            self.usual.interrupted();
+        }
+        match turned {
+            Err(error @ (CommandError::Refused(_) | CommandError::Transport(_))) => {
                 self.missing.speed = true;
                 self.say(Event::notice(format!("setting the speed: {error}; everything is read at the drive's own")));
                 if way.speed(family).is_some() { Way::Plain } else { way }
             }
+            // What else is wrong with the drive, the read will show.
+            Ok(()) | Err(_) => way,
         }
     }
 

@@ -9,7 +9,7 @@
 //!    command failed. Behind a block that failed, the next one's first sector goes ahead alone: if it is dead as well, the block
 //!    need not fail as a whole.
 //! 3. **scrape**: the `/` areas sector by sector. One that fails alone is `-`.
-//! 4. **retry**: the `-` sectors, as often as the person asked for.
+//! 4. **retry**: the `-` sectors, as often as the person asked for, each pass in another [`Way`].
 //!
 //! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed, in each retry as well: sector by sector from both
 //! edges inwards, up to the first failure.
@@ -223,10 +223,20 @@ impl Planner {
             self.map.set(run.extent, run.value);
             self.classes.set(run.extent, None);
         }
+        let phase = match was.iter().map(|run| run.value).min() {
+            Some(State::NonTried) => Phase::Copy,
+            Some(State::NonTrimmed) => Phase::Trim,
+            Some(State::NonScraped) => Phase::Scrape,
+            Some(State::Bad | State::Finished) | None => Phase::Retry,
+        };
         self.trim_back = false;
         self.left_behind = true;
         self.cursor = match (self.order, self.phase, self.pass) {
-            (Order::InSequence, ..) => was.iter().map(|run| run.extent.first).chain([self.cursor]).min().unwrap_or(0),
+            (Order::EasyFirst, later, _) if phase < later => {
+                (self.phase, self.pass) = (phase, 1);
+                0
+            }
+            (Order::InSequence, ..) | (_, Phase::Retry, _) => was.iter().map(|run| run.extent.first).fold(self.cursor, u32::min),
             (_, Phase::Copy, 2) => self.cursor.saturating_sub(self.longest_skip()),
             _ => self.cursor.saturating_add(self.longest_skip()).min(self.map.len()),
         };

@@ -2,6 +2,7 @@
 
 use crate::disc::Damage;
 use crate::event::ImageOutcome;
+use crate::mmc::Class;
 use crate::ui::escape::Escaped;
 use crate::ui::units::{percent, size, span, time};
 
@@ -71,7 +72,7 @@ pub(super) fn missing(image: &ImageOutcome) -> Vec<String> {
 pub(super) fn advice(image: &ImageOutcome) -> Option<String> {
     let text = match () {
         () if image.bad == 0 || image.unread > 0 => return None,
-        () if image.damage.iter().all(|damage| damage.class.is_region()) => {
+        () if image.damage.iter().all(|damage| damage.class.is_region() && damage.class != Class::Blank) => {
             "no drive gives these sectors out in this way: reading them again does not help"
         }
         () if image.map.is_none() => "read the disc into a file: then what is missing can be tried again",
