@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::disc::{Damage, DriveName, Hurt, Region, SizeDecision, Track};
 use crate::medium::Spans;
 use crate::medium::guard::Finding;
-use crate::mmc::Class;
+use crate::mmc::{Class, Extent};
 use crate::rescue::protection::Pattern;
-use crate::rescue::{Phase, Surface};
+use crate::rescue::{Phase, Surface, Way};
 use crate::status::Status;
 
 /// One thing that happened. LBAs and counts in sectors, times in milliseconds of the drive's clock, rates in bytes a second.
@@ -505,6 +505,10 @@ pub struct ImageOutcome {
     pub commands: u64,
     /// Those of them that failed.
     pub failed_reads: u64,
+    /// Sectors that came back in this run after they had failed alone, by the way that they were read.
+    pub brought_back: BTreeMap<Way, u32>,
+    /// Sectors that took effort, in this run or an earlier one.
+    pub weak: Vec<Extent>,
     /// The disc at a glance.
     pub surface: Surface,
     /// How fast this run read, place by place.

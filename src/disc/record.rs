@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::mmc::{Class, Extent};
+use crate::rescue::Way;
 use crate::rescue::protection::Pattern;
 use crate::scsi::SenseCode;
 
@@ -64,6 +65,12 @@ pub struct RunRecord {
     pub read: Vec<Extent>,
     /// What the drive said of sectors that it could not read.
     pub sense: Vec<SensedExtent>,
+    /// Sectors of `read` that took the drive effort: they are next to go.
+    #[serde(default)]
+    pub weak: Vec<Extent>,
+    /// How many sectors came back that had failed alone before, by the way that they were read.
+    #[serde(default)]
+    pub brought_back: BTreeMap<Way, u32>,
 }
 
 /// Who a drive is.

@@ -29,6 +29,8 @@ pub enum RegionClass {
     RunOut,
     /// The pause before an audio track.
     Pregap,
+    /// The end of the disc, never written.
+    Blank,
 }
 
 impl fmt::Display for RegionClass {
@@ -38,6 +40,7 @@ impl fmt::Display for RegionClass {
             Self::Audio => "audio",
             Self::RunOut => "run-out",
             Self::Pregap => "pregap",
+            Self::Blank => "blank",
         })
     }
 }

@@ -8,7 +8,7 @@ use super::dice::{self, Topic};
 use super::disc::SECTOR;
 use super::faults::Faults;
 use super::operand::{Operand, OperandError, Source};
-use super::rule::{Absence, Action, Format, Hit, NextDisc, Spoil};
+use super::rule::{Action, Format, Hit, Lapse, NextDisc, Spoil};
 use super::timing::Mechanics;
 use super::unit::{Answer, Unit};
 use crate::scsi::cdb::Lock;
@@ -25,6 +25,9 @@ const DRIVER_SENSE: u16 = 0x08;
 const RECOVERED: u8 = 0x01;
 const MEDIUM_ERROR: u8 = 0x03;
 
+/// What a wedged drive says to every read.
+const INTERNAL_FAILURE: Sense = Sense { key: 4, asc: 0x44, ascq: 0, information: None, deferred: false };
+
 /// How often the drive came onto the bus; who opened it before it vanished does not reach it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Connection(u64);
@@ -37,8 +40,15 @@ pub(super) struct Drive {
     clock: Arc<dyn Clock>,
     bus: Bus,
     connection: Connection,
+    wedge: Option<Wedge>,
     /// Sectors spoiled by `random` so far.
     spoiled: u64,
+}
+
+/// The firmware is stuck: every read fails at once.
+enum Wedge {
+    Until(Duration),
+    Forever,
 }
 
 enum Bus {
@@ -57,6 +67,7 @@ impl Drive {
             clock,
             bus: Bus::Attached,
             connection: Connection(0),
+            wedge: None,
             spoiled: 0,
         })
     }
@@ -100,9 +111,11 @@ impl Drive {
             self.vanish(absence);
             return Err(TransportError::Gone);
         }
+        let is_wedged = cdb.sectors_read().is_some() && self.is_wedged();
         let silent = action.stale || action.host.is_some() || action.driver.is_some() || action.status.is_some();
         let asked_for = action.sense(sectors.as_ref());
         let (answer, own_time) = match asked_for {
+            _ if is_wedged => (Err(INTERNAL_FAILURE), self.unit.mechanics.command()),
             Some(sense) if sense.key != RECOVERED => (Err(sense), self.fault_time(sense)),
             _ if silent => (Ok(Answer::Done), self.unit.mechanics.command()),
             _ => self.unit.answer(cdb),
@@ -110,6 +123,12 @@ impl Drive {
         let time = action.hang.max(action.delay).unwrap_or(own_time);
         let took = time.min(limit);
         self.clock.sleep(took);
+        if let Some(lapse) = action.wedge {
+            self.wedge = Some(match lapse {
+                Lapse::For(time) => Wedge::Until(self.clock.now().saturating_add(time)),
+                Lapse::Forever => Wedge::Forever,
+            });
+        }
         if time > limit {
             return Ok(Completion { host_status: DID_TIME_OUT, took, ..Completion::default() });
         }
@@ -142,7 +161,15 @@ impl Drive {
     fn fault(&mut self, cdb: &Cdb) -> Result<Hit, TransportError> {
         let Some(faults) = &mut self.faults else { return Ok(Hit::default()) };
         faults.refresh().map_err(|error| TransportError::System(error.to_string()))?;
-        Ok(faults.hit(cdb).unwrap_or_default())
+        Ok(faults.hit(cdb, self.unit.circumstances(cdb)).unwrap_or_default())
+    }
+
+    fn is_wedged(&self) -> bool {
+        match self.wedge {
+            None => false,
+            Some(Wedge::Until(end)) => self.clock.now() < end,
+            Some(Wedge::Forever) => true,
+        }
     }
 
     /// A medium error by rule takes as long as one by damage.
@@ -166,12 +193,13 @@ impl Drive {
     }
 
     /// Off the bus. What comes back has lost what it was told: the tray's lock and the speed.
-    fn vanish(&mut self, absence: Absence) {
+    fn vanish(&mut self, absence: Lapse) {
         self.bus = match absence {
-            Absence::For(time) => Bus::GoneUntil(self.clock.now().saturating_add(time)),
-            Absence::Forever => Bus::GoneForever,
+            Lapse::For(time) => Bus::GoneUntil(self.clock.now().saturating_add(time)),
+            Lapse::Forever => Bus::GoneForever,
         };
         self.connection.0 += 1;
+        self.wedge = None;
         self.unit.lock = Lock::Open;
         self.unit.mechanics = Mechanics::new(self.operand.model, self.operand.seed);
     }

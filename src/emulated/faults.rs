@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::operand::OperandError;
-use super::rule::{self, Hit, Rule};
+use super::rule::{self, Circumstances, Hit, Rule};
 use crate::scsi::Cdb;
 
 /// The rules of one file.
@@ -52,8 +52,8 @@ impl Faults {
     }
 
     /// The rule that acts on this command, if one does. Counts.
-    pub(super) fn hit(&mut self, cdb: &Cdb) -> Option<Hit> {
-        self.rules.iter_mut().find_map(|rule| rule.act(cdb))
+    pub(super) fn hit(&mut self, cdb: &Cdb, circumstances: Circumstances) -> Option<Hit> {
+        self.rules.iter_mut().find_map(|rule| rule.act(cdb, circumstances))
     }
 }
 
@@ -78,20 +78,20 @@ mod tests {
         let mut faults = faults(
             "# a comment\nread 100+2 sense=3/11/01 # another\n\nread * sense=3/11/02\n25 * sense=2/04/03\nany * sense=6/29/04\n",
         );
-        assert_eq!(ascq(faults.hit(&Cdb::read_10(90, 10))), Some(2));
-        let hit = faults.hit(&Cdb::read_10(90, 12)).unwrap();
+        assert_eq!(ascq(faults.hit(&Cdb::read_10(90, 10), Circumstances::default())), Some(2));
+        let hit = faults.hit(&Cdb::read_10(90, 12), Circumstances::default()).unwrap();
         assert_eq!(hit.sectors, Some(100..102));
         assert_eq!(hit.action.sense(hit.sectors.as_ref()).unwrap().information, Some(100));
-        assert_eq!(ascq(faults.hit(&Cdb::read_10(101, 1))), Some(1));
-        assert_eq!(ascq(faults.hit(&Cdb::read_10(102, 1))), Some(2));
-        assert_eq!(ascq(faults.hit(&Cdb::read_capacity())), Some(3));
-        assert_eq!(ascq(faults.hit(&Cdb::test_unit_ready())), Some(4));
+        assert_eq!(ascq(faults.hit(&Cdb::read_10(101, 1), Circumstances::default())), Some(1));
+        assert_eq!(ascq(faults.hit(&Cdb::read_10(102, 1), Circumstances::default())), Some(2));
+        assert_eq!(ascq(faults.hit(&Cdb::read_capacity(), Circumstances::default())), Some(3));
+        assert_eq!(ascq(faults.hit(&Cdb::test_unit_ready(), Circumstances::default())), Some(4));
     }
 
     #[test]
     fn rules_skip_and_are_spent() {
         let mut faults = faults("read 5 sense=3/11/01 skip=2 times=2\nread * sense=3/11/02 times=1");
-        let seen: Vec<_> = (0..6).map(|_| ascq(faults.hit(&Cdb::read_10(5, 1)))).collect();
+        let seen: Vec<_> = (0..6).map(|_| ascq(faults.hit(&Cdb::read_10(5, 1), Circumstances::default()))).collect();
         assert_eq!(seen, [Some(2), None, Some(1), Some(1), None, None]);
     }
 
@@ -101,17 +101,17 @@ mod tests {
         let path = folder.path().join("faults");
         fs::write(&path, "read 1 sense=3/11/01 times=2\n").unwrap();
         let mut faults = Faults::load(&path).unwrap();
-        assert_eq!(ascq(faults.hit(&Cdb::read_10(1, 1))), Some(1));
+        assert_eq!(ascq(faults.hit(&Cdb::read_10(1, 1), Circumstances::default())), Some(1));
         fs::write(&path, "read 2 sense=3/11/02\nread 1 sense=3/11/01 times=2\n").unwrap();
         faults.refresh().unwrap();
-        assert_eq!(ascq(faults.hit(&Cdb::read_10(2, 1))), Some(2));
-        assert_eq!(ascq(faults.hit(&Cdb::read_10(1, 1))), Some(1));
-        assert_eq!(ascq(faults.hit(&Cdb::read_10(1, 1))), None, "the counter went on");
+        assert_eq!(ascq(faults.hit(&Cdb::read_10(2, 1), Circumstances::default())), Some(2));
+        assert_eq!(ascq(faults.hit(&Cdb::read_10(1, 1), Circumstances::default())), Some(1));
+        assert_eq!(ascq(faults.hit(&Cdb::read_10(1, 1), Circumstances::default())), None, "the counter went on");
         fs::write(&path, "nonsense\n").unwrap();
         assert!(matches!(faults.refresh(), Err(OperandError::BadRule { line: 1, .. })));
         fs::remove_file(&path).unwrap();
         faults.refresh().unwrap();
-        assert_eq!(faults.hit(&Cdb::read_10(2, 1)), None);
+        assert_eq!(faults.hit(&Cdb::read_10(2, 1), Circumstances::default()), None);
         assert!(matches!(Faults::load(&path), Err(OperandError::Unreadable { .. })));
     }
 }

@@ -16,8 +16,35 @@ pub(super) struct Rule {
     place: Option<Range<u32>>,
     skip: u32,
     times: Option<u32>,
+    unless: Option<Unless>,
     matches: u32,
     action: Action,
+}
+
+/// How a read is made that the rule lets pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unless {
+    /// Past the cache.
+    Fua,
+    /// Not past the cache.
+    Plain,
+    /// The rule's first sector is the command's, and the last read brought [`RUN_UP`] before it.
+    RunUp,
+    /// At less than so many kB/s, or at more.
+    Below(u16),
+    Above(u16),
+}
+
+/// Sectors of the shortest run-up.
+const RUN_UP: u32 = 32;
+
+/// How a command finds the drive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Circumstances {
+    /// Sectors right before the command's first one that the last read brought.
+    pub(super) run_up: u32,
+    /// kB/s.
+    pub(super) speed: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +70,9 @@ pub(super) struct Action {
     pub(super) driver: Option<u16>,
     pub(super) status: Option<u8>,
     pub(super) stale: bool,
-    pub(super) gone: Option<Absence>,
+    pub(super) gone: Option<Lapse>,
     pub(super) disc: Option<NextDisc>,
+    pub(super) wedge: Option<Lapse>,
 }
 
 /// Whether the sense tells an LBA.
@@ -70,9 +98,9 @@ pub(super) enum Spoil {
     Random,
 }
 
-/// How long the drive is off the bus.
+/// How long the drive is off the bus, or wedged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Absence {
+pub(super) enum Lapse {
     For(Duration),
     Forever,
 }
@@ -94,7 +122,7 @@ pub(super) struct Hit {
 
 impl Rule {
     /// Counts this command if the rule is about it; and acts on it, unless the command is one to skip or the rule is spent.
-    pub(super) fn act(&mut self, cdb: &Cdb) -> Option<Hit> {
+    pub(super) fn act(&mut self, cdb: &Cdb, circumstances: Circumstances) -> Option<Hit> {
         let touched = cdb.sectors_read().map(|(lba, count)| lba..lba.saturating_add(count));
         let about_it = match self.on {
             On::Any => true,
@@ -105,8 +133,18 @@ impl Rule {
             None => touched,
             Some(place) => Some(touched.map(|t| place.start.max(t.start)..place.end.min(t.end)).filter(|both| !both.is_empty())?),
         };
+        let passes = match self.unless {
+            None => false,
+            Some(Unless::Fua) => cdb.is_fua(),
+            Some(Unless::Plain) => !cdb.is_fua(),
+            Some(Unless::RunUp) => {
+                circumstances.run_up >= RUN_UP && sectors.as_ref().map(|s| s.start) == cdb.sectors_read().map(|(lba, _)| lba)
+            }
+            Some(Unless::Below(speed)) => circumstances.speed < speed,
+            Some(Unless::Above(speed)) => circumstances.speed > speed,
+        };
         let spent = self.times.is_some_and(|times| self.matches >= self.skip.saturating_add(times));
-        if !about_it || spent {
+        if !about_it || passes || spent {
             return None;
         }
         self.matches = self.matches.saturating_add(1);
@@ -156,7 +194,8 @@ fn parse_rule(line: &str) -> Result<Rule, String> {
         "*" => None,
         _ => Some(parse_place(place).ok_or_else(|| format!("{place:?} is no range; write LBA, LBA+COUNT or *"))?),
     };
-    let mut rule = Rule { text: line.into(), on, place, skip: 0, times: None, matches: 0, action: Action::default() };
+    let mut rule =
+        Rule { text: line.into(), on, place, skip: 0, times: None, unless: None, matches: 0, action: Action::default() };
     for word in words {
         rule.add(word)
             .ok_or_else(|| format!("{word:?} is no action, or its value makes no sense; docs/formats.md lists the actions"))?;
@@ -196,8 +235,11 @@ impl Rule {
             ("driver", Some(value)) => action.driver = Some(hex(value)?),
             ("status", Some(value)) => action.status = Some(hex(value)?),
             ("stale", None) => action.stale = true,
-            ("gone", Some(value)) => action.gone = Some(Absence::For(milliseconds(value)?)),
-            ("gone", None) => action.gone = Some(Absence::Forever),
+            ("gone", Some(value)) => action.gone = Some(Lapse::For(milliseconds(value)?)),
+            ("gone", None) => action.gone = Some(Lapse::Forever),
+            ("wedge", Some(value)) => action.wedge = Some(Lapse::For(milliseconds(value)?)),
+            ("wedge", None) => action.wedge = Some(Lapse::Forever),
+            ("unless", Some(value)) => self.unless = Some(parse_unless(value)?),
             ("disc", Some("")) => action.disc = Some(NextDisc::None),
             ("disc", Some(value)) => action.disc = Some(NextDisc::File(value.into())),
             _ => return None,
@@ -210,6 +252,17 @@ fn parse_sense(text: &str) -> Option<(u8, u8, u8)> {
     let mut numbers = text.split('/').map(hex);
     let (key, asc, ascq) = (numbers.next()??, numbers.next()??, numbers.next()??);
     (key < 0x10 && numbers.next().is_none()).then_some((key, asc, ascq))
+}
+
+fn parse_unless(text: &str) -> Option<Unless> {
+    Some(match text.split_once(':') {
+        None if text == "fua" => Unless::Fua,
+        None if text == "plain" => Unless::Plain,
+        None if text == "run-up" => Unless::RunUp,
+        Some(("below", speed)) => Unless::Below(speed.parse().ok()?),
+        Some(("above", speed)) => Unless::Above(speed.parse().ok()?),
+        _ => return None,
+    })
 }
 
 fn milliseconds(text: &str) -> Option<Duration> {
@@ -228,11 +281,12 @@ mod tests {
 
     #[test]
     fn every_action_is_understood() {
-        let rule = parse("a8 * sense=b/4b/03 noinfo desc times=1 skip=2 delay=5 hang=6 short=7 flip host=1 driver=8 status=28 stale gone=9 disc=x")
+        let rule = parse("a8 * sense=b/4b/03 noinfo desc times=1 skip=2 delay=5 hang=6 short=7 flip host=1 driver=8 status=28 stale gone=9 disc=x wedge=10 unless=fua")
             .unwrap()
             .remove(0);
         let ms = |ms| Some(Duration::from_millis(ms));
         assert_eq!((rule.on, rule.place, rule.skip, rule.times), (On::Opcode(0xa8), None, 2, Some(1)));
+        assert_eq!(rule.unless, Some(Unless::Fua));
         assert_eq!(
             rule.action,
             Action {
@@ -247,8 +301,9 @@ mod tests {
                 driver: Some(8),
                 status: Some(0x28),
                 stale: true,
-                gone: Some(Absence::For(Duration::from_millis(9))),
+                gone: Some(Lapse::For(Duration::from_millis(9))),
                 disc: Some(NextDisc::File("x".into())),
+                wedge: Some(Lapse::For(Duration::from_millis(10))),
             }
         );
         assert_eq!(parse("any * gone random disc=").unwrap()[0].action.disc, Some(NextDisc::None));
@@ -273,16 +328,38 @@ mod tests {
             "read 1 flip=1",
             "read 1 delay",
             "read 1 delay=-1",
+            "read 1 flip unless",
+            "read 1 flip unless=slow",
+            "read 1 flip unless=below",
+            "read 1 flip unless=above:fast",
             "100 * flip",
         ] {
             assert_eq!(parse(&format!("# first\n{bad}")).map_err(|(line, _)| line), Err(2), "{bad}");
         }
     }
 
+    #[test]
+    fn a_rule_lets_the_reads_pass_that_are_made_in_its_way() {
+        let usual = Circumstances { run_up: 0, speed: 1000 };
+        let acts = |unless: &str, cdb: Cdb, circumstances| {
+            let mut rules = parse(&format!("read 100+2 sense=3/11/05 unless={unless}")).unwrap();
+            rules[0].act(&cdb, circumstances).is_some()
+        };
+        let (plain, fua) = (Cdb::read_10(100, 1), Cdb::read_10_fua(100, 1));
+        assert_eq!([acts("fua", plain, usual), acts("fua", fua, usual)], [true, false]);
+        assert_eq!([acts("plain", plain, usual), acts("plain", fua, usual)], [false, true]);
+        let after = |run_up| Circumstances { run_up, ..usual };
+        assert_eq!([31, 32].map(|run_up| acts("run-up", plain, after(run_up))), [true, false]);
+        assert!(acts("run-up", Cdb::read_10(98, 4), after(98)), "it is not the command's first sector");
+        let at = |speed| Circumstances { speed, ..usual };
+        assert_eq!([999, 1000].map(|speed| acts("below:1000", plain, at(speed))), [false, true]);
+        assert_eq!([1000, 1001].map(|speed| acts("above:1000", plain, at(speed))), [true, false]);
+    }
+
     proptest! {
         #[test]
         fn any_text_is_parsed_or_refused_but_never_panics(
-            text in "(read|any|25| |\\*|\\+|=|sense|3/11/05|#|\n|0|4294967295|delay|é|gone|disc){0,16}",
+            text in "(read|any|25| |\\*|\\+|=|sense|3/11/05|#|\n|0|4294967295|delay|é|gone|disc|wedge|unless=|below:|fua){0,16}",
             wild in any::<String>(),
         ) {
             let _ = parse(&text);

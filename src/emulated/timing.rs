@@ -56,19 +56,21 @@ pub(super) struct Mechanics {
     spinning: bool,
     /// The LBA that passes the lens next.
     head: u32,
+    /// Sectors before it that the last read brought.
+    run_up: u32,
     /// Ceiling that SET CD SPEED put up, kB/s (1000 bytes).
     ceiling: u16,
 }
 
 impl Mechanics {
     pub(super) fn new(model: Model, seed: u64) -> Self {
-        Self { model, seed, spinning: false, head: 0, ceiling: u16::MAX }
+        Self { model, seed, spinning: false, head: 0, run_up: 0, ceiling: u16::MAX }
     }
 
     /// The disc stands still.
     pub(super) fn stop(&mut self) {
         self.spinning = false;
-        self.head = 0;
+        (self.head, self.run_up) = (0, 0);
     }
 
     /// SET CD SPEED (MMC-6): kB/s of 1000 bytes; FFFFh is the drive's own choice.
@@ -79,6 +81,11 @@ impl Mechanics {
     /// The speed that discs of this family are read at, kB/s.
     pub(super) fn speed(&self, family: Family) -> u16 {
         family.full_speed().min(self.ceiling)
+    }
+
+    /// The sectors right before `lba` that the last read brought.
+    pub(super) fn run_up_to(&self, lba: u32) -> u32 {
+        if self.head == lba { self.run_up } else { 0 }
     }
 
     /// A command that reads nothing from the disc.
@@ -106,6 +113,7 @@ impl Mechanics {
             rest.start = slow.saturating_add(1);
         }
         self.spinning = true;
+        self.run_up = sectors.end - sectors.start;
         self.head = sectors.end;
         self.typical(time)
     }

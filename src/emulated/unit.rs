@@ -7,6 +7,7 @@ use super::about_disc::{self, Address};
 use super::about_drive::{self, MediaEvent, ModeHeader, Tray, Wanted};
 use super::disc::{Disc, Trouble};
 use super::profile::Family;
+use super::rule::Circumstances;
 use super::timing::Mechanics;
 use crate::scsi::cdb::{Lock, opcode};
 use crate::scsi::{Cdb, Sense};
@@ -73,6 +74,15 @@ impl Unit {
         match cdb.sectors_read() {
             Some((lba, count)) => self.read(cdb, lba, count),
             None => (self.tell(cdb), self.mechanics.command()),
+        }
+    }
+
+    /// How the command finds the drive.
+    pub(super) fn circumstances(&self, cdb: &Cdb) -> Circumstances {
+        let family = self.disc.as_ref().map_or(Family::Cd, |disc| disc.profile.family());
+        Circumstances {
+            run_up: cdb.sectors_read().map_or(0, |(lba, _)| self.mechanics.run_up_to(lba)),
+            speed: self.mechanics.speed(family),
         }
     }
 

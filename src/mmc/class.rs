@@ -37,10 +37,12 @@ impl Class {
     pub fn of(sense: &Sense) -> Self {
         match (sense.key, sense.asc) {
             (_, 0x6f) => Self::Protected,
+            (8, _) => Self::Blank,
             // Some drives report the end of an area with sense key 0 (seen with Pioneer drives, dvdisaster's check_sector).
             (_, 0x63 | 0x64) => Self::OffTrack,
             (5, 0x21) => Self::OutOfRange,
-            (8, _) => Self::Blank,
+            // Of the disc as a whole, not of a sector: its table of contents can't be read, or it is none that the drive can read.
+            (3, 0x57) | (_, 0x30) => Self::Other,
             (3, _) => Self::Medium,
             (4, _) => Self::Hardware,
             (0xb, _) => Self::Aborted,
@@ -48,9 +50,10 @@ impl Class {
         }
     }
 
-    /// True for parts of a disc that reading again can't help: they are named, and only their edges are read again.
+    /// True for parts of a disc that reading again can't help: they are named, and only their edges are read again. A drive knows of them
+    /// without trying, so that their failures are fast.
     pub fn is_region(self) -> bool {
-        matches!(self, Self::OffTrack | Self::Protected)
+        matches!(self, Self::OffTrack | Self::Protected | Self::Blank)
     }
 
     /// The class in words, for a person.

@@ -237,6 +237,11 @@ impl Drive {
         self.tell(&Cdb::prevent_removal(lock), 0).map(drop)
     }
 
+    /// Spins the disc up.
+    pub fn start_unit(&mut self) -> Result<(), CommandError> {
+        self.ask(&Cdb::start_unit(), 0).map(drop)
+    }
+
     /// Opens the tray; unlock it first.
     pub fn eject(&mut self) -> Result<(), CommandError> {
         self.tell(&Cdb::eject(), 0).map(drop)

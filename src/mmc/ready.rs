@@ -23,21 +23,26 @@ pub enum Unready {
 }
 
 impl Drive {
-    /// Waits until a disc can be read, at most `limit` of the drive's time.
+    /// Waits until a disc can be read, at most `limit` of the drive's time. A drive that is not ready then is told once to start its
+    /// disc, and has the same time again.
     ///
     /// # Errors
     /// Why none can.
     pub fn await_ready(&mut self, clock: &dyn Clock, limit: Duration) -> Result<(), Unready> {
-        let begin = clock.now();
+        let (mut begin, mut started) = (clock.now(), false);
         loop {
             match self.readiness() {
                 Readiness::Ready => return Ok(()),
                 Readiness::NoDisc(sense) => return Err(Unready::NoDisc(sense)),
                 Readiness::Broken(CommandError::Stopped) => return Err(Unready::Interrupted),
                 Readiness::Broken(error) => return Err(Unready::Broken(error)),
-                Readiness::Wait if clock.now().saturating_sub(begin) > limit => return Err(Unready::Never),
-                // A signal is seen by the next command.
-                Readiness::Wait => clock.sleep(READY_POLL),
+                Readiness::Wait if clock.now().saturating_sub(begin) <= limit => clock.sleep(READY_POLL),
+                Readiness::Wait if started => return Err(Unready::Never),
+                Readiness::Wait => {
+                    // Whether it helps, or a signal came, the next question tells.
+                    let _ = self.start_unit();
+                    (begin, started) = (clock.now(), true);
+                }
             }
         }
     }

@@ -16,7 +16,7 @@ pub use extents::{Extents, Run};
 pub use missing::Missing;
 pub use planner::{Ask, Geometry, Order, Outcome, Phase, Planner, Resume};
 pub use surface::Surface;
-pub use way::Way;
+pub use way::{Way, run_up};
 
 /// What is known of a sector, in ddrescue's order: from less to more processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

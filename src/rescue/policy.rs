@@ -43,3 +43,41 @@ pub const FIRST_SAVE: Duration = Duration::from_secs(1);
 
 /// How often image and map are flushed to disk: what a power cut may cost.
 pub const SAVE_EVERY: Duration = Duration::from_secs(15);
+
+/// Good sectors that a run-up reads: some drives read an area only when they come to it in sequence (redumper #21 speaks of 32 to 64).
+pub const RUN_UP: u32 = 48;
+
+/// Farther than this behind the last good sector a run-up is none: the drive would have to seek all the same.
+pub const RUN_UP_REACH: u32 = 64;
+
+/// Low speed of the retries, as multiples for CD, DVD and BD: the lowest that most drives have; they take the nearest one that they do.
+pub const SLOW_SPEED: (f64, f64, f64) = (4.0, 2.0, 2.0);
+
+/// Medium speed: drives were seen to read at 12x or 16x what they did not at 1x to 4x (DiscImageCreator #261).
+pub const MEDIUM_SPEED: (f64, f64, f64) = (12.0, 6.0, 4.0);
+
+/// A failure that took no longer is suspicious: an unreadable sector costs a drive 1 to 30 s, and a far jump alone 100 ms.
+pub const FAST_FAILURE: Duration = Duration::from_millis(50);
+
+/// Suspicious failures in a row before a sector that came before is read again, to prove that the drive still reads. Each proof
+/// doubles it, as some drives do fail fast where a disc is bad.
+pub const SUSPICIOUS_FAILURES: u32 = 3;
+
+/// Failures of any kind in a row before that proof: what is lost by a drive that stopped reading is at most the work on so many.
+pub const UNPROVED_FAILURES: u32 = 64;
+
+/// Sectors from the failure at which a sector can't come out of the drive's cache, which holds 2 to 8 MiB.
+pub const BEYOND_CACHE: u32 = 4096;
+
+/// The first pause of a drive that reads nothing any more, not even what it read before; each further one is twice as long.
+pub const WEDGED_PAUSE: Duration = Duration::from_secs(5);
+
+/// Such pauses in a row, two and a half minutes in all, before the run stops: the drive needs a power cycle then.
+pub const WEDGED_PAUSES: u32 = 5;
+
+/// Pause after a fault that the drive reports of its own (4/xx): it recalibrates its servo, or spins up again.
+pub const HARDWARE_PAUSE: Duration = Duration::from_secs(1);
+
+/// A good read that took so much longer than usual took effort: a drive that reads a sector again and again needs about 2 s, and most
+/// drives say nothing of it.
+pub const EFFORT: Duration = Duration::from_secs(1);

@@ -29,6 +29,9 @@ pub mod opcode {
     pub const READ_CD: u8 = 0xbe;
 }
 
+/// Force Unit Access: bit 3 of byte 1 of READ(10) and READ(12).
+const FUA: u8 = 0x08;
+
 impl Cdb {
     /// A command block from its bytes; all but the first 16 are cut off.
     pub fn new(given: &[u8]) -> Self {
@@ -54,6 +57,11 @@ impl Cdb {
         Self::new(&[opcode::START_STOP_UNIT, 0, 0, 0, 0x02, 0])
     }
 
+    /// START STOP UNIT (1Bh) with START: the disc is spun up.
+    pub fn start_unit() -> Self {
+        Self::new(&[opcode::START_STOP_UNIT, 0, 0, 0, 0x01, 0])
+    }
+
     /// PREVENT ALLOW MEDIUM REMOVAL (1Eh): locks the tray, or unlocks it.
     pub fn prevent_removal(lock: Lock) -> Self {
         Self::new(&[opcode::PREVENT_ALLOW, 0, 0, 0, matches!(lock, Lock::Closed).into(), 0])
@@ -68,6 +76,13 @@ impl Cdb {
     pub fn read_10(lba: u32, count: u16) -> Self {
         let ([a, b, c, d], [e, f]) = (lba.to_be_bytes(), count.to_be_bytes());
         Self::new(&[opcode::READ_10, 0, a, b, c, d, 0, e, f, 0])
+    }
+
+    /// The same with FUA: what the drive's cache holds does not count.
+    pub fn read_10_fua(lba: u32, count: u16) -> Self {
+        let mut cdb = Self::read_10(lba, count);
+        cdb.bytes[1] |= FUA;
+        cdb
     }
 
     /// READ TOC/PMA/ATIP (43h). Format 0: tracks, asked for in LBA; 2: full TOC, which is always in MSF, and which QEMU's drive
@@ -122,6 +137,11 @@ impl Cdb {
     /// Operation code.
     pub fn opcode(&self) -> u8 {
         self.bytes[0]
+    }
+
+    /// True for a READ(10) or READ(12) with FUA.
+    pub fn is_fua(&self) -> bool {
+        matches!(self.opcode(), opcode::READ_10 | opcode::READ_12) && self.bytes[1] & FUA != 0
     }
 
     /// First LBA and number of sectors, when this is a READ(10), READ(12) or READ CD.

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that can't go on says where
 
 mod batch;
+mod blank;
 mod checksums;
 mod common;
 mod damaged_disc;
@@ -31,6 +32,7 @@ mod protection;
 mod range;
 mod record_and_replay;
 mod resume;
+mod retries;
 mod size;
 mod status;
 mod sticks;
@@ -40,4 +42,6 @@ mod verify_again;
 mod verify_archives;
 mod verify_digests;
 mod verify_media;
+mod weak;
+mod wedged;
 mod whole_disc;

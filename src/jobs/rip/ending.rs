@@ -5,11 +5,11 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::disc::{Damage, Hurt, Record, Region, RegionClass, cd_data_tracks};
+use crate::disc::{Damage, Hurt, Record, Region, RegionClass, TrackKind, cd_data_tracks};
 use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
 use crate::image::{Sector, Volumes};
 use crate::medium::{Output, OutputKind};
-use crate::mmc::{Extent, SECTOR};
+use crate::mmc::{Class, Extent, SECTOR};
 use crate::pipeline::{Failure, Hashed};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
 use crate::rescue::protection::{Pattern, patterns};
@@ -20,7 +20,8 @@ use crate::trust::{Expected, Sums};
 
 use super::hurt::hurt;
 use super::patterns::sentence;
-use super::reading::{Log, Reading, Saving, Tally, output_failed};
+use super::reading::{Reading, Tally, output_failed};
+use super::saving::{Log, Saving};
 use super::start::head;
 use super::target::{Begun, Existing, Target};
 use super::{ImageOperand, Request, RipError, expected, wanted_digests};
@@ -33,11 +34,11 @@ pub(super) fn end(
     output: &Arc<Output>,
 ) -> Result<JobResult, RipError> {
     let Reading { station, disc, request, mut planner, pipeline, mut log, mut saving, tally, stop, observer, .. } = reading;
-    let mut run_out = Vec::new();
+    let mut left_out = Vec::new();
     if ended.is_ok() && output.kind() == OutputKind::Stream {
         // A pipe can't be shortened afterwards.
-        run_out = find_run_out(&saving.record, planner.map(), |_| disc.volume_end);
-        leave_out(&run_out, &mut planner, &mut saving.record, observer);
+        left_out = find_left_out(&saving.record, &planner, |_| disc.volume_end);
+        leave_out(&left_out, &mut planner, &mut saving.record, observer);
         pipeline.zeros(Extent::between(tally.emitted, planner.map().len()));
     }
     let finished = pipeline.finish().map_err(|why| RipError::Failed(why.into()))?;
@@ -47,8 +48,8 @@ pub(super) fn end(
     }
     let mut ended = ended.and(finished.failure.as_ref().map_or(Ok(()), |failure| Err(output_failed(failure))));
     if ended.is_ok() && output.kind() == OutputKind::File {
-        run_out = find_run_out(&saving.record, planner.map(), |track| volume_end(output, planner.map(), track));
-        leave_out(&run_out, &mut planner, &mut saving.record, observer);
+        left_out = find_left_out(&saving.record, &planner, |track| volume_end(output, planner.map(), track));
+        leave_out(&left_out, &mut planner, &mut saving.record, observer);
         // What an earlier program left there must not pass for data.
         ended = wipe_unread(output, planner.map()).map_err(|error| output_failed(&Failure::Write(error.to_string())));
     }
@@ -69,7 +70,7 @@ pub(super) fn end(
             "the range is done; without --range the same command goes on with the rest of the disc".into(),
         ))),
         Ok(()) => {
-            if !run_out.is_empty() {
+            if !left_out.is_empty() {
                 output.set_sectors(ending.planner.map().len()).map_err(|error| RipError::Stopped(format!("shortening the image: {error}")))?;
             }
             ending.conclude(finished.hashed, observer, &stop)
@@ -119,23 +120,25 @@ fn finish_again(
         if request.eject {
             observer.event(&Event::notice("would open the tray"));
         }
-        let outcome = Some(Outcome::Image(outcome(target, &planner, patterns_of(begun), &Tally::default())));
+        let outcome = Some(Outcome::Image(outcome(target, &planner, &Tally::default(), begun.record.as_ref())));
         return Ok(JobResult { outcome, ..JobResult::new(Status::Done) });
     }
     if all_known && run_was_ended && record_fits {
         let digests = known.cloned().unwrap_or_default();
-        let holes = Holes { patterns: patterns_of(begun), hurt: hurt_files(target, &planner, begun.record.as_ref()) };
-        return judged(request, target, &planner, holes, digests, &Tally::default(), 0);
+        let outcome = outcome(target, &planner, &Tally::default(), begun.record.as_ref());
+        let hurt = hurt_files(target, &planner, begun.record.as_ref());
+        return judged(request, target, &planner, ImageOutcome { hurt, ..outcome }, digests, 0);
     }
     let output = target.open(stop)?;
     let Some(mut record) = begun.record.clone() else {
         let digests = digest_rest(&output, Hashed { sums: Sums::new(wanted), sectors: 0 }, sectors, observer, stop)?;
-        let holes = Holes { patterns: &[], hurt: hurt_files(target, &planner, None) };
-        return judged(request, target, &planner, holes, digests, &Tally::default(), 0);
+        let outcome = outcome(target, &planner, &Tally::default(), None);
+        let hurt = hurt_files(target, &planner, None);
+        return judged(request, target, &planner, ImageOutcome { hurt, ..outcome }, digests, 0);
     };
     // The run before was killed between its last read and its end.
-    let run_out = find_run_out(&record, planner.map(), |track| volume_end(&output, planner.map(), track));
-    leave_out(&run_out, &mut planner, &mut record, observer);
+    let left_out = find_left_out(&record, &planner, |track| volume_end(&output, planner.map(), track));
+    leave_out(&left_out, &mut planner, &mut record, observer);
     // Also when none was found now: the kill may have come between the map that leaves run-out blocks off and the cut of the image.
     if record.disc.sectors > planner.map().len() {
         output.set_sectors(planner.map().len()).map_err(|error| RipError::Stopped(format!("shortening the image: {error}")))?;
@@ -148,11 +151,6 @@ fn finish_again(
     let ending = Ending { request, target, output: &output, planner, log: None, saving, tally: Tally::default(), elapsed: 0 };
     let hashed = Hashed { sums: Sums::new(wanted), sectors: 0 };
     ending.conclude(hashed, observer, stop)
-}
-
-/// What an earlier run took for deliberate bad sectors.
-fn patterns_of(begun: &Begun) -> &[Pattern] {
-    begun.record.as_ref().map_or(&[], |record| &record.patterns)
 }
 
 /// What there is to say of an image that nothing is read for.
@@ -202,8 +200,9 @@ impl Ending<'_> {
         };
         self.saving.record.digests = digests.clone();
         self.saving.record.hurt = hurt_files(self.target, &self.planner, Some(&self.saving.record));
-        let holes = Holes { patterns: &self.saving.record.patterns, hurt: self.saving.record.hurt.clone() };
-        let result = judged(self.request, self.target, &self.planner, holes, digests, &self.tally, self.elapsed)?;
+        let outcome = outcome(self.target, &self.planner, &self.tally, Some(&self.saving.record));
+        let hurt = self.saving.record.hurt.clone();
+        let result = judged(self.request, self.target, &self.planner, ImageOutcome { hurt, ..outcome }, digests, self.elapsed)?;
         self.close_run(result.status);
         self.save()?;
         Ok(result)
@@ -216,7 +215,7 @@ impl Ending<'_> {
     }
 
     fn result_of(&self, error: &RipError, saving: Option<RipError>) -> JobResult {
-        let outcome = outcome(self.target, &self.planner, &self.saving.record.patterns, &self.tally);
+        let outcome = outcome(self.target, &self.planner, &self.tally, Some(&self.saving.record));
         let anew = "what went into a pipe or a device is not kept: the same command starts anew".to_string();
         let anew = (self.output.kind() != OutputKind::File).then_some(anew);
         let reasons = [Some(error.to_string()), anew, saving.map(|error| error.to_string())].into_iter().flatten().collect();
@@ -255,6 +254,12 @@ fn wipe_unread(output: &Output, map: &Extents<State>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What failed, and is no damage.
+fn find_left_out(record: &Record, planner: &Planner, volume_end: impl Fn(Extent) -> Option<u32>) -> Vec<Region> {
+    let run_out = find_run_out(record, planner.map(), &volume_end);
+    run_out.into_iter().chain(find_blank_tail(record, planner, &volume_end)).collect()
+}
+
 /// The run-out blocks: the last one or two blocks of a CD track that failed, past the end of its file systems.
 fn find_run_out(record: &Record, map: &Extents<State>, volume_end: impl Fn(Extent) -> Option<u32>) -> Vec<Region> {
     let is_bad = |lba: u32| map.get(lba) == Some(State::Bad);
@@ -275,10 +280,22 @@ fn find_run_out(record: &Record, map: &Extents<State>, volume_end: impl Fn(Exten
     regions
 }
 
-/// Takes run-out blocks out of the reckoning: off the end of the image, or zero in the middle of it.
-fn leave_out(run_out: &[Region], planner: &mut Planner, record: &mut Record, observer: &mut dyn Observer) {
-    for region in run_out {
-        if region.extent.end() == planner.map().len() {
+/// The end of a disc that was never written, as the drive says, if no file system of its tracks reaches so far.
+fn find_blank_tail(record: &Record, planner: &Planner, volume_end: impl Fn(Extent) -> Option<u32>) -> Option<Region> {
+    let (map, last) = (planner.map(), planner.map().len().checked_sub(1)?);
+    let bad = map.run_at(last).filter(|run| run.value == State::Bad)?.extent;
+    let blank = planner.classes().run_at(last).filter(|run| run.value == Some(Class::Blank))?.extent;
+    let extent = Extent::between(bad.first.max(blank.first), map.len());
+    let data = record.disc.tracks.iter().filter(|track| track.kind == TrackKind::Data);
+    let end = data.map(|track| volume_end(track.extent)).max().unwrap_or_else(|| volume_end(Extent::between(0, map.len())))?;
+    let text = "never written, and behind the end of the file system".to_string();
+    (end <= extent.first).then_some(Region { extent, class: RegionClass::Blank, text })
+}
+
+/// Takes run-out blocks and what was never written out of the reckoning: run-out off the end of the image, and zero elsewhere.
+fn leave_out(left_out: &[Region], planner: &mut Planner, record: &mut Record, observer: &mut dyn Observer) {
+    for region in left_out {
+        if region.class == RegionClass::RunOut && region.extent.end() == planner.map().len() {
             planner.truncate(region.extent.first);
             record.size.sectors = region.extent.first;
         } else {
@@ -349,25 +366,17 @@ fn hurt_files(target: &Target, planner: &Planner, record: Option<&Record>) -> Op
     hurt(image, planner.map(), record.map_or(&[], |record| &record.disc.tracks))
 }
 
-/// What is known of the sectors that could not be read, besides where they are.
-struct Holes<'a> {
-    patterns: &'a [Pattern],
-    hurt: Option<Hurt>,
-}
-
 /// The result of an image with nothing left to read.
 fn judged(
     request: &Request,
     target: &Target,
     planner: &Planner,
-    holes: Holes<'_>,
+    outcome: ImageOutcome,
     digests: BTreeMap<String, String>,
-    tally: &Tally,
     elapsed: u64,
 ) -> Result<JobResult, RipError> {
-    let Holes { patterns, hurt } = holes;
-    let outcome = ImageOutcome { hurt, ..outcome(target, planner, patterns, tally) };
     let ImageOutcome { bad, sectors, left_out, .. } = outcome;
+    let patterns = sentence(&outcome.patterns);
     let mut result = JobResult { digests, elapsed, outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) };
     if let Some(expected) = expected(request, target)? {
         let computed = result.digests.iter().filter_map(|(name, hex)| Some((name.parse().ok()?, hex.clone()))).collect();
@@ -397,7 +406,7 @@ fn judged(
             "{left_out} sectors were left out; without --skip-protection-patterns the same command goes on with them"
         ));
     }
-    if let (Some(sentence), true) = (sentence(patterns), bad + left_out > 0) {
+    if let (Some(sentence), true) = (patterns, bad + left_out > 0) {
         result.reasons.push(format!("it looks like deliberate bad sectors (copy protection): {sentence}"));
     }
     Ok(result)
@@ -425,9 +434,14 @@ fn why_different(target: &Target, map: &Extents<State>, expected: &Expected) -> 
     matches.then(|| format!("its first {end} sectors, all that the file system claims, do match: the rest is padding (truncate -s {} cuts it off a copy)", at(end)))
 }
 
-fn outcome(target: &Target, planner: &Planner, patterns: &[Pattern], tally: &Tally) -> ImageOutcome {
+/// What came of the disc, but for the files that are hurt. The record's last run is this one, if it has read anything.
+fn outcome(target: &Target, planner: &Planner, tally: &Tally, record: Option<&Record>) -> ImageOutcome {
     let map = planner.map();
     let unread = map.len() - map.count(State::Finished) - map.count(State::Bad);
+    let runs = record.map_or(&[][..], |record| &record.runs);
+    let this_run = runs.last().filter(|_| tally.commands > 0);
+    let mut weak = Extents::new(map.len(), false);
+    runs.iter().flat_map(|run| &run.weak).for_each(|extent| weak.set(*extent, true));
     ImageOutcome {
         image: target.image.clone(),
         map: target.map.clone(),
@@ -436,7 +450,7 @@ fn outcome(target: &Target, planner: &Planner, patterns: &[Pattern], tally: &Tal
         bad: map.count(State::Bad),
         unread,
         damage: super::damage(map, planner.classes()),
-        patterns: patterns.to_vec(),
+        patterns: record.map_or_else(Vec::new, |record| record.patterns.clone()),
         left_out: unread - planner.left(),
         hurt: None,
         whole: map.count(State::Finished) == map.len(),
@@ -444,5 +458,7 @@ fn outcome(target: &Target, planner: &Planner, patterns: &[Pattern], tally: &Tal
         failed_reads: tally.failed,
         surface: Surface::of(map),
         speeds: tally.speeds.curve(map.len()),
+        brought_back: this_run.map(|run| run.brought_back.clone()).unwrap_or_default(),
+        weak: weak.iter().filter(|run| run.value).map(|run| run.extent).collect(),
     }
 }

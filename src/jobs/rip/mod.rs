@@ -3,6 +3,8 @@
 //! [`run`] tells the story: what is there already, which drive, which disc, is it the same one, will it fit; then read (`reading`),
 //! and end (`ending`). The planner decides what is read, the pipeline writes it; nothing is written before the disc is known.
 
+mod breaker;
+mod effort;
 mod ending;
 mod error;
 mod hurt;
@@ -14,11 +16,14 @@ mod patterns;
 mod reading;
 mod recognition;
 mod samples;
+mod saving;
 mod speeds;
 mod standing;
 mod start;
 mod station;
 mod target;
+mod trouble;
+mod ways;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

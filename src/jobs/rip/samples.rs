@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::disc::Sameness;
 use crate::mmc::{Drive, Extent, ReadEnd, SECTOR};
-use crate::rescue::policy::READ_LIMIT;
+use crate::rescue::policy::{BEYOND_CACHE, READ_LIMIT};
 use crate::rescue::{Extents, State};
 
 /// Samples are spread over the disc in so many places.
@@ -75,6 +75,17 @@ impl Samples {
         self.known.is_empty() && self.zeros.is_empty() && self.latest.is_none()
     }
 
+    /// LBAs of all samples, those first that the drive must read from the disc: near `lba`, but not so near that its cache may hold them.
+    pub(super) fn far_from(&self, lba: u32) -> Vec<u32> {
+        let mut lbas: Vec<u32> =
+            self.known.iter().chain(&self.latest).map(|(lba, _)| *lba).chain(self.zeros.iter().copied()).collect();
+        lbas.sort_by_key(|known| match known.abs_diff(lba) {
+            far if far >= BEYOND_CACHE => (0, far),
+            near => (1, BEYOND_CACHE - near),
+        });
+        lbas
+    }
+
     fn take(&mut self, lba: u32, sector: &[u8]) -> bool {
         let says_something = says_something(sector);
         if says_something {
@@ -137,4 +148,16 @@ impl Samples {
 /// Zeros are on many discs.
 fn says_something(sector: &[u8]) -> bool {
     sector.iter().any(|byte| *byte != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_comes_from_near_the_place_but_not_out_of_the_cache() {
+        let known = [0, 100, 6000, 9000, 20_000].map(|lba| (lba, [0; 32])).to_vec();
+        let samples = Samples { known, zeros: vec![15_000], ..Samples::new(30_000) };
+        assert_eq!(samples.far_from(10_000), [15_000, 100, 0, 20_000, 6000, 9000]);
+    }
 }

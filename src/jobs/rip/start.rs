@@ -11,17 +11,21 @@ use crate::jobs::meter::Meter;
 use crate::medium::{Output, OutputKind};
 use crate::pipeline::{Hashed, Pipeline};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
-use crate::rescue::{Extents, Order, Planner, Resume, State};
+use crate::rescue::{Extents, Order, Planner, Resume, State, Way};
 use crate::sys::Stop;
 use crate::trust::Sums;
 
+use super::breaker::Breaker;
+use super::effort::Usual;
 use super::limits::Watch;
 use super::look::Disc;
 use super::patterns::Looks;
-use super::reading::{Log, Reading, Saving, Tally};
+use super::reading::{Reading, Tally};
 use super::samples::Samples;
+use super::saving::{Log, Saving};
 use super::station::Station;
 use super::target::{Begun, Target};
+use super::ways::Missing;
 use super::{Request, RipError, now, wanted_digests};
 
 /// Is it the disc that the image was begun from? And the samples by which it is known.
@@ -124,7 +128,7 @@ impl<'a> Start<'a> {
             planner.recall(damage.extent, damage.class);
         }
         let mut saving = Saving::at(target, head(&disc.identity), continued(record, disc, &station.name, request));
-        let log = Log { read: Extents::new(sectors, false), sense: Extents::new(sectors, None) };
+        let log = Log::new(sectors);
         let saved = saving.snapshot(&planner, Some(&log)).save(saving.map.as_deref(), saving.record_path.as_deref());
         saved.map_err(|error| {
             RipError::Stopped(format!(
@@ -155,6 +159,11 @@ impl<'a> Start<'a> {
             looks: Looks::new(),
             tally: Tally::default(),
             meter: Meter::default(),
+            breaker: Breaker::default(),
+            usual: Usual::default(),
+            missing: Missing::default(),
+            is_backing_off: false,
+            way: Way::Plain,
             took: Duration::ZERO,
         })
     }
@@ -184,6 +193,8 @@ fn continued(record: Option<Record>, disc: &Disc, drive: &DriveName, request: &R
         status: None,
         read: Vec::new(),
         sense: Vec::new(),
+        weak: Vec::new(),
+        brought_back: BTreeMap::new(),
     });
     record
 }

@@ -22,8 +22,9 @@ pub(super) struct Station {
     pub(super) clock: Arc<dyn Clock>,
     access: Access,
     stop: Stop,
-    /// What was asked for, in kB/s, and what to put back.
-    speed: Option<u16>,
+    /// In kB/s: what was asked for, what was set last, and what to put back.
+    speed_asked: Option<u16>,
+    speed_set: Option<u16>,
     speed_before: Option<u16>,
     eject: bool,
 }
@@ -67,7 +68,18 @@ impl Station {
     fn new(port: Box<dyn Port>, opened: Opened, clock: Arc<dyn Clock>, stop: Stop, eject: bool) -> Self {
         let name = DriveName { node: opened.node, ..DriveName::default() };
         let drive = Drive::new(opened.transport, stop.clone());
-        Self { port, drive, name, clock, access: opened.access, stop, speed: None, speed_before: None, eject }
+        Self {
+            port,
+            drive,
+            name,
+            clock,
+            access: opened.access,
+            stop,
+            speed_asked: None,
+            speed_set: None,
+            speed_before: None,
+            eject,
+        }
     }
 
     /// Asks the drive who it is. One that does not say is read all the same.
@@ -120,22 +132,34 @@ impl Station {
 
     /// Sets the read speed that was asked for, and remembers the one before.
     pub(super) fn set_speed(&mut self, speed: Speed, family: Family) -> Result<(), RipError> {
-        let kilobytes = match speed {
-            Speed::Max => u16::MAX,
-            Speed::Times(times) => (times * family.single_speed()).ceil().min(65_534.0) as u16,
-        };
-        let before = self.drive.speed();
-        self.drive
-            .set_speed(kilobytes)
+        self.turn_to(Some(speed), family)
             .map_err(|error| RipError::Refused(format!("setting the speed: {error}; run again without --speed")))?;
-        (self.speed, self.speed_before) = (Some(kilobytes), Some(before.unwrap_or(u16::MAX)));
+        self.speed_asked = self.speed_set;
         Ok(())
+    }
+
+    /// Sets the speed of the reads that follow; `None` is the one that was asked for, or else the drive's own before.
+    pub(super) fn turn_to(&mut self, speed: Option<Speed>, family: Family) -> Result<(), CommandError> {
+        let wanted = match speed {
+            Some(speed) => Some(kilobytes(speed, family)),
+            None => self.speed_asked.or(self.speed_before),
+        };
+        let Some(wanted) = wanted.filter(|wanted| self.speed_set != Some(*wanted)) else { return Ok(()) };
+        let before = self.speed_before.or_else(|| self.drive.speed()).unwrap_or(u16::MAX);
+        self.drive.set_speed(wanted)?;
+        (self.speed_set, self.speed_before) = (Some(wanted), Some(before));
+        Ok(())
+    }
+
+    /// The speed that was set last, in kB/s.
+    pub(super) fn speed_set(&self) -> Option<u16> {
+        self.speed_set
     }
 
     /// Puts back what a reset made the drive forget.
     pub(super) fn restore(&mut self) {
         self.lock(Lock::Closed);
-        if let Some(speed) = self.speed {
+        if let Some(speed) = self.speed_set {
             let _ = self.drive.set_speed(speed);
         }
     }
@@ -164,6 +188,14 @@ impl Station {
                 Err(_) => self.sleep(READY_POLL)?,
             }
         }
+    }
+}
+
+/// A speed as SET CD SPEED has it.
+fn kilobytes(speed: Speed, family: Family) -> u16 {
+    match speed {
+        Speed::Max => u16::MAX,
+        Speed::Times(times) => (times * family.single_speed()).ceil().min(65_534.0) as u16,
     }
 }
 
@@ -200,6 +232,10 @@ impl From<Unready> for RipError {
             Unready::Broken(CommandError::Refused(sense)) if sense.asc == 0x30 => {
                 Self::Refused(format!("the drive can't read this kind of disc ({}); try another drive", sense.text()))
             }
+            Unready::Broken(CommandError::Refused(sense)) if sense.asc == 0x57 => Self::Stopped(format!(
+                "the drive can't make out this disc ({}); clean it, take it out and put it in again, or try another drive; the same command goes on",
+                sense.text()
+            )),
             Unready::Broken(error) => Self::drive(&error),
             Unready::Never => Self::Stopped(format!(
                 "the drive did not become ready within {} s; take the disc out and put it in again, or switch the drive off and on; the same command goes on",

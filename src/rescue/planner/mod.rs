@@ -9,7 +9,7 @@
 //!    command failed. Behind a block that failed, the next one's first sector goes ahead alone: if it is dead as well, the block
 //!    need not fail as a whole.
 //! 3. **scrape**: the `/` areas sector by sector. One that fails alone is `-`.
-//! 4. **retry**: the `-` sectors, as often as the person asked for.
+//! 4. **retry**: the `-` sectors, as often as the person asked for, each pass in another [`Way`].
 //!
 //! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed, in each retry as well: sector by sector from both
 //! edges inwards, up to the first failure.
@@ -27,7 +27,7 @@ use std::time::Duration;
 use crate::mmc::{Class, Extent};
 
 use super::policy::{FIRST_COMMAND, TRANSPORT_TRIES};
-use super::{Extents, State, Way};
+use super::{Extents, Run, State, Way};
 
 /// What the planner must know of the disc.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,6 +249,32 @@ impl Planner {
         self.map.set(extent, State::NonTried);
     }
 
+    /// Takes back what failed while nothing that the drive said could be believed: `was` are the runs that failed reads lay in, each as it
+    /// was before that read, the oldest first. The pass goes far away, and comes back.
+    pub fn take_back(&mut self, was: &[Run<State>]) {
+        for run in was.iter().rev() {
+            self.map.set(run.extent, run.value);
+            self.classes.set(run.extent, None);
+        }
+        let phase = match was.iter().map(|run| run.value).min() {
+            Some(State::NonTried) => Phase::Copy,
+            Some(State::NonTrimmed) => Phase::Trim,
+            Some(State::NonScraped) => Phase::Scrape,
+            Some(State::Bad | State::Finished) | None => Phase::Retry,
+        };
+        self.trim_back = false;
+        self.left_behind = true;
+        self.cursor = match (self.order, self.phase, self.pass) {
+            (Order::EasyFirst, later, _) if phase < later => {
+                (self.phase, self.pass) = (phase, 1);
+                0
+            }
+            (Order::InSequence, ..) | (_, Phase::Retry, _) => was.iter().map(|run| run.extent.first).fold(self.cursor, u32::min),
+            (_, Phase::Copy, 2) => self.cursor.saturating_sub(self.longest_skip()),
+            _ => self.cursor.saturating_add(self.longest_skip()).min(self.map.len()),
+        };
+    }
+
     /// Takes sectors out of the reckoning: they are zero by definition.
     pub fn define_as_zero(&mut self, extent: Extent) {
         self.map.set(extent, State::Finished);
@@ -269,7 +295,8 @@ impl Planner {
                 Order::InSequence => self.next_in_sequence(),
                 Order::EasyFirst => self.next_easy(),
             };
-            self.asked = extent.map(|extent| Ask { extent, way: Way::Plain });
+            let way = if self.phase == Phase::Retry { Way::of_retry(self.pass) } else { Way::Plain };
+            self.asked = extent.map(|extent| Ask { extent, way });
         }
         self.asked
     }

@@ -158,6 +158,29 @@ proptest! {
     }
 
     #[test]
+    fn what_a_stuck_drive_said_is_taken_back_and_changes_nothing(mut disc in discs(), before in 0usize..400, lies in 1usize..70) {
+        disc.region.clear();
+        let mut undisturbed = disc.planner(Extents::new(disc.sectors, State::NonTried));
+        finish(&mut undisturbed, &mut disc.clone());
+        let mut planner = disc.planner(Extents::new(disc.sectors, State::NonTried));
+        for _ in 0..before {
+            let Some(Ask { extent: read, .. }) = planner.ask() else { break };
+            planner.answer(disc.answer(read), COST);
+        }
+        let at = planner.map().clone();
+        let mut was = Vec::new();
+        for _ in 0..lies {
+            let Some(Ask { extent: read, .. }) = planner.ask() else { break };
+            was.extend(planner.map().run_at(read.first));
+            planner.answer(Outcome::Failed(Class::Hardware, None), COST);
+        }
+        planner.take_back(&was);
+        prop_assert_eq!(planner.map(), &at);
+        finish(&mut planner, &mut disc);
+        prop_assert_eq!(planner.map(), undisturbed.map());
+    }
+
+    #[test]
     fn retries_bring_back_regions_that_passed(mut disc in discs(), retries in 1u32..3) {
         let mut first = disc.planner(Extents::new(disc.sectors, State::NonTried));
         finish(&mut first, &mut disc);

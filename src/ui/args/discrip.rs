@@ -62,8 +62,9 @@ pub struct Args {
     /// Read speed: a multiple like 8, or max; put back at the end
     #[arg(long, value_name = "N|max", value_parser = speed)]
     speed: Option<Speed>,
-    /// Passes over sectors that failed alone
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Passes over sectors that failed alone, each in another way: plain, with a run-up, past the drive's cache, at low, medium and full
+    /// speed; 6 go through them all
+    #[arg(short = 'r', long, value_name = "N", default_value_t = 0)]
     retries: u32,
     /// Read these sectors alone: the first and the last one, or the first one and their number; the rest of the map stays as it is
     #[arg(long, value_name = "A-B|A+N", value_parser = range)]

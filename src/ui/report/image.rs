@@ -2,6 +2,7 @@
 
 use crate::disc::Damage;
 use crate::event::ImageOutcome;
+use crate::mmc::Class;
 use crate::ui::escape::Escaped;
 use crate::ui::units::{percent, size, span, time};
 
@@ -22,7 +23,33 @@ pub(super) fn summary(image: &ImageOutcome, elapsed: u64) -> Vec<String> {
     } else {
         format!("{} read ({})", image.good, percent(image.good.into(), image.sectors.into()))
     };
-    vec![format!("{verb}  {name}: {} sectors ({}), {all}, in {}", image.sectors, size(image.sectors), time(elapsed))]
+    let done = format!("{verb}  {name}: {} sectors ({}), {all}, in {}", image.sectors, size(image.sectors), time(elapsed));
+    [Some(done), brought_back(image), weak(image)].into_iter().flatten().collect()
+}
+
+/// Which way of the retries brought back how many sectors.
+fn brought_back(image: &ImageOutcome) -> Option<String> {
+    let ways: Vec<String> = image.brought_back.iter().map(|(way, count)| format!("{count} {}", way.text())).collect();
+    let sectors = match image.brought_back.values().sum() {
+        0 => return None,
+        1 => "1 sector".into(),
+        count => format!("{count} sectors"),
+    };
+    Some(format!("back    {sectors} that had failed came back: {}", ways.join(", ")))
+}
+
+/// What came with effort.
+fn weak(image: &ImageOutcome) -> Option<String> {
+    let mut places: Vec<String> = image.weak.iter().take(LISTED).map(|extent| span(*extent)).collect();
+    if image.weak.len() > LISTED {
+        places.push(format!("and {} more places", image.weak.len() - LISTED));
+    }
+    let number = match image.weak.len() {
+        0 => return None,
+        1 => "1 place".into(),
+        many => format!("{many} places"),
+    };
+    Some(format!("weak    {number} took the drive effort: {}; they are next to go, so keep this image safe", places.join(", ")))
 }
 
 /// What is missing.
@@ -49,7 +76,7 @@ pub(super) fn missing(image: &ImageOutcome) -> Vec<String> {
 pub(super) fn advice(image: &ImageOutcome) -> Option<String> {
     let text = match () {
         () if image.bad == 0 || image.unread > 0 => return None,
-        () if image.damage.iter().all(|damage| damage.class.is_region()) => {
+        () if image.damage.iter().all(|damage| damage.class.is_region() && damage.class != Class::Blank) => {
             "no drive gives these sectors out in this way: reading them again does not help"
         }
         () if image.map.is_none() => "read the disc into a file: then what is missing can be tried again",

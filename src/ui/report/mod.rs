@@ -12,7 +12,7 @@ use crate::event::{
     TransferPhase, Trouble, Unit,
 };
 use crate::mmc::Extent;
-use crate::rescue::Phase;
+use crate::rescue::{Phase, Way};
 use crate::status::Status;
 
 use super::escape::Escaped;
@@ -85,6 +85,7 @@ fn phase_line(phase: PhaseChange) -> String {
     let text = phase_name(phase.name);
     let pass = match phase.name {
         PhaseName::Reading(Phase::Copy) if phase.pass == 2 => " (skipped parts, backwards)".into(),
+        PhaseName::Reading(Phase::Retry) => format!(" (pass {}: {})", phase.pass, Way::of_retry(phase.pass).text()),
         PhaseName::Reading(_) if phase.pass > 1 => format!(" (pass {})", phase.pass),
         _ => String::new(),
     };

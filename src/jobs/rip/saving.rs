@@ -1,0 +1,70 @@
+//! What is kept of a run beside the image: its map, and its part of the record.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::disc::{Record, SensedExtent};
+use crate::rescue::policy::FIRST_SAVE;
+use crate::rescue::{Extents, Planner, Way};
+use crate::scsi::SenseCode;
+
+use super::target::{Snapshot, Target, position};
+
+/// What this run did, for the record.
+pub(super) struct Log {
+    /// Sectors that it read.
+    pub(super) read: Extents<bool>,
+    /// What the drive said of others.
+    pub(super) sense: Extents<Option<SenseCode>>,
+    /// Sectors that took effort.
+    pub(super) weak: Extents<bool>,
+    /// How many that had failed alone came back, and in which way.
+    pub(super) brought_back: BTreeMap<Way, u32>,
+}
+
+impl Log {
+    /// Nothing was done yet, on a disc with so many sectors.
+    pub(super) fn new(sectors: u32) -> Self {
+        Self {
+            read: Extents::new(sectors, false),
+            sense: Extents::new(sectors, None),
+            weak: Extents::new(sectors, false),
+            brought_back: BTreeMap::new(),
+        }
+    }
+}
+
+/// Where map and record are kept, and what stays the same in them.
+pub(super) struct Saving {
+    pub(super) map: Option<PathBuf>,
+    pub(super) record_path: Option<PathBuf>,
+    pub(super) head: Vec<String>,
+    pub(super) record: Record,
+    pub(super) last: Instant,
+    pub(super) interval: Duration,
+}
+
+impl Saving {
+    /// Map and record beside a target.
+    pub(super) fn at(target: &Target, head: Vec<String>, record: Record) -> Self {
+        Self { map: target.map.clone(), record_path: target.record(), head, record, last: Instant::now(), interval: FIRST_SAVE }
+    }
+
+    /// Map and record for this state; `log` is what the present run did, if there is one.
+    pub(super) fn snapshot(&mut self, planner: &Planner, log: Option<&Log>) -> Snapshot {
+        if let (Some(run), Some(log)) = (self.record.runs.last_mut(), log) {
+            let those_of = |extents: &Extents<bool>| extents.iter().filter(|run| run.value).map(|run| run.extent).collect();
+            (run.read, run.weak) = (those_of(&log.read), those_of(&log.weak));
+            run.brought_back.clone_from(&log.brought_back);
+            run.sense = log.sense.iter().filter_map(|run| Some(SensedExtent { extent: run.extent, sense: run.value? })).collect();
+        }
+        self.record.damage = super::damage(planner.map(), planner.classes());
+        Snapshot {
+            map: planner.map().clone(),
+            position: position(planner.stand(), planner.map()),
+            head: self.head.clone(),
+            record: self.record.clone(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A drive whose firmware gets stuck and fails everything: no good sector is called bad for it.
+
+use crate::common::{Folder, damage, disc, told};
+
+const SECTORS: u32 = 6000;
+
+/// A dead place that the drive gets stuck on.
+fn wedging(seed: u64, wedge: &str) -> (Folder, Vec<u8>) {
+    let folder = Folder::new();
+    let image = disc(seed, SECTORS);
+    folder.write("disc.iso", &image);
+    folder.write("rules", format!("read 3000+2 sense=3/11/05 {wedge}\n"));
+    (folder, image)
+}
+
+const DRIVE: &str = "emulated:disc.iso,faults=rules";
+
+#[test]
+fn a_drive_that_heals_after_a_pause_brings_every_sector() {
+    for (seed, wedge) in [(1, "wedge=4000 times=1"), (2, "wedge=30000 times=1"), (3, "wedge=20000 times=3")] {
+        let (folder, image) = wedging(seed, wedge);
+        let (events, result) = folder.json(0, &[DRIVE, "out.iso", "-r", "1"]);
+        folder.must_hold("out.iso", &image, &[]);
+        assert_eq!(result["whole"], true);
+        assert!(told(&events).contains("the drive reads again"), "{}", told(&events));
+    }
+}
+
+#[test]
+fn a_drive_that_stays_stuck_ends_the_run_and_calls_no_good_sector_bad() {
+    for (seed, failures) in [(4, 0), (5, 1), (6, 2)] {
+        // It gets stuck after some failures that were real.
+        let (folder, image) = wedging(seed, "wedge times=1");
+        let real = if failures > 0 { format!("read 3000+2 sense=3/11/05 times={failures}\n") } else { String::new() };
+        folder.write("rules", real + &folder.text("rules"));
+        let (_, result) = folder.json(7, &[DRIVE, "out.iso"]);
+        assert!(result["reasons"][0].as_str().unwrap().contains("off and on"), "{result}");
+        for (first, count, _) in damage(&result) {
+            assert!(first >= 3000 && first + count <= 3002, "{result}");
+        }
+        folder.write("rules", "");
+        folder.ends(0, &[DRIVE, "out.iso", "-r1"]);
+        folder.must_hold("out.iso", &image, &[]);
+        folder.map_must_say("out.iso.map", &[], SECTORS);
+    }
+}
+
+#[test]
+fn into_a_pipe_nothing_is_lost_to_a_drive_that_heals() {
+    let (folder, image) = wedging(7, "wedge=12000 times=1");
+    let ran = folder.ends(0, &[DRIVE, "-"]);
+    assert!(ran.stdout == image);
+}
+
+#[test]
+fn a_sector_that_the_drive_does_not_survive_is_left_in_the_end() {
+    let (folder, image) = wedging(8, "wedge=8000");
+    let last = (0..40).map(|_| folder.rip(&[DRIVE, "out.iso"])).find(|ran| ran.ended.code() != Some(7)).unwrap();
+    last.must_be(3);
+    folder.must_hold("out.iso", &image, &[(3000, 2)]);
+}
+
+#[test]
+fn failures_of_the_drives_own_that_are_real_are_bad_sectors() {
+    for sense in ["4/3e/02", "5/21/00", "b/00/06", "3/11/05 delay=2", "0/00/00", "5/30/02"] {
+        println!("{sense}");
+        let (folder, image) = wedging(9, "");
+        folder.write("rules", format!("read 3000+40 sense={sense}\n"));
+        folder.ends(3, &[DRIVE, "out.iso"]);
+        folder.must_hold("out.iso", &image, &[(3000, 40)]);
+    }
+}
