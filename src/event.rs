@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
+use crate::disc::{Damage, DriveName, Origin, Region, SizeDecision, Track};
 use crate::medium::Spans;
 use crate::medium::guard::Finding;
 use crate::mmc::Class;
@@ -388,6 +388,10 @@ pub struct Standing {
     pub damage: Vec<Damage>,
     /// Every sector was read.
     pub whole: bool,
+    /// Where the sectors come from; empty without a record.
+    pub origins: Vec<Origin>,
+    /// A program works on the image now.
+    pub at_work: bool,
     /// The last run, where there is a record.
     pub last_run: Option<LastRun>,
 }
@@ -426,6 +430,8 @@ pub struct ImageOutcome {
     pub damage: Vec<Damage>,
     /// Every sector was read.
     pub whole: bool,
+    /// Where the sectors come from; empty without a record.
+    pub origins: Vec<Origin>,
     /// Reads sent in this run.
     pub commands: u64,
     /// Those of them that failed.

@@ -1,6 +1,7 @@
 //! `discrip DRIVE IMAGE [MAP]`: a disc into an image.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use discsmith::emulated;
@@ -25,8 +26,8 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
         drives::run(&Sysfs::default(), screen);
         return Ok(program::told(JobResult::new(Status::Done), screen));
     }
-    if let Some(image) = &args.status {
-        return Ok(program::told(rip::standing(image), screen));
+    if let [image, map @ ..] = args.status.as_slice() {
+        return Ok(program::told(rip::standing(image, map.first().map(PathBuf::as_path)), screen));
     }
     let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
     let operands = args.operands().map_err(|error| usage(&error))?;

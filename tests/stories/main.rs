@@ -7,6 +7,7 @@
 
 mod checksums;
 mod common;
+mod copies;
 mod damaged_disc;
 mod drive_trouble;
 mod failing_disk;
@@ -22,6 +23,7 @@ mod kills;
 mod kinds_of_disc;
 mod large_disc;
 mod limits;
+mod mapfile_both_ways;
 mod outputs;
 mod range;
 mod record_and_replay;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::disc::{Damage, Record, Region, RegionClass, cd_data_tracks};
+use crate::disc::{Damage, DriveName, Record, Region, RegionClass, cd_data_tracks};
 use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
 use crate::image::{Sector, Volumes};
 use crate::medium::{Output, OutputKind};
@@ -52,6 +52,8 @@ pub(super) fn end(
     let elapsed = station.clock.now().as_millis() as u64;
     let mut ending = Ending { request, target, output, planner, log: Some(log), saving, tally, elapsed };
     if let (Err(error), Some(Failure::Flush(_))) = (&ended, &finished.failure) {
+        // For the report alone.
+        ending.saving.snapshot(&ending.planner, ending.log.as_ref());
         // Nobody knows what is on the disk now, and the next flush may say that all is well: the map saved last is the one to believe.
         return Ok(ending.result_of(error, None));
     }
@@ -73,21 +75,24 @@ pub(super) fn end(
     }
 }
 
-/// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read.
+/// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read, also
+/// where only other drives than this one have failed; it is asked who it is only where that matters.
 pub(super) fn of_finished(
     request: &Request,
     target: &Target,
+    drive: impl FnOnce() -> Option<DriveName>,
     observer: &mut dyn Observer,
     stop: &Stop,
 ) -> Option<Result<JobResult, RipError>> {
     let Existing::Begun(begun) = &target.existing else { return None };
     let map = begun.mapfile.to_extents(begun.sectors());
     let settled = map.count(State::Finished) + map.count(State::Bad) == map.len() && !map.is_empty();
-    let bad_are_final = map.count(State::Bad) == 0 || request.retries == 0;
+    let is_untried = || drive().is_some_and(|drive| !begun.untried_by(&drive, &map, request.range).is_empty());
+    let bad_are_final = || map.count(State::Bad) == 0 || request.retries == 0 && !is_untried();
     // An image that is not there, or not of this length, is made so by a run.
     let length = target.image.as_deref().and_then(|image| std::fs::metadata(image).ok()).map_or(0, |meta| meta.len());
     let is_there = length >= begun.mapfile.end();
-    (settled && bad_are_final && is_there && !request.force).then(|| finish_again(request, target, begun, map, observer, stop))
+    (settled && is_there && !request.force && bad_are_final()).then(|| finish_again(request, target, begun, map, observer, stop))
 }
 
 fn finish_again(
@@ -103,7 +108,7 @@ fn finish_again(
     for damage in begun.record.iter().flat_map(|record| &record.damage) {
         planner.recall(damage.extent, damage.class);
     }
-    observer.event(&Event::notice(finished_before(target, begun, &planner)));
+    observer.event(&Event::notice(finished_before(request, target, begun, &planner)));
     let wanted = wanted_digests(request, target)?;
     let known = begun.record.as_ref().map(|record| &record.digests);
     let all_known = known.is_some_and(|known| wanted.iter().all(|algorithm| known.contains_key(algorithm.name())));
@@ -115,17 +120,17 @@ fn finish_again(
         if request.eject {
             observer.event(&Event::notice("would open the tray"));
         }
-        let outcome = Some(Outcome::Image(outcome(target, &planner, &Tally::default())));
+        let outcome = Some(Outcome::Image(outcome(target, &planner, &Tally::default(), begun.record.as_ref())));
         return Ok(JobResult { outcome, ..JobResult::new(Status::Done) });
     }
     if all_known && run_was_ended && record_fits {
         let digests = known.cloned().unwrap_or_default();
-        return judged(request, target, &planner, digests, &Tally::default(), 0);
+        return judged(request, target, &planner, begun.record.as_ref(), digests, &Tally::default(), 0);
     }
     let output = target.open(stop)?;
     let Some(mut record) = begun.record.clone() else {
         let digests = digest_rest(&output, Hashed { sums: Sums::new(wanted), sectors: 0 }, sectors, observer, stop)?;
-        return judged(request, target, &planner, digests, &Tally::default(), 0);
+        return judged(request, target, &planner, None, digests, &Tally::default(), 0);
     };
     // The run before was killed between its last read and its end.
     let run_out = find_run_out(&record, planner.map(), |track| volume_end(&output, planner.map(), track));
@@ -145,16 +150,19 @@ fn finish_again(
 }
 
 /// What there is to say of an image that nothing is read for.
-fn finished_before(target: &Target, begun: &Begun, planner: &Planner) -> String {
+fn finished_before(request: &Request, target: &Target, begun: &Begun, planner: &Planner) -> String {
     let disc = begun.record.as_ref().map_or_else(String::new, |record| {
         let label = record.disc.label.as_deref().unwrap_or("without a label");
         format!(" (the {} {label})", record.disc.kind)
     });
     let how = match planner.map().count(State::Bad) {
         0 => "is complete already".to_string(),
-        bad => format!("was finished before, with {bad} sectors missing (--retries 1 tries them again)"),
+        bad => {
+            format!("was finished before, with {bad} sectors missing (another drive tries them, and this one with --retries 1)")
+        }
     };
-    format!("{}{disc} {how}; the disc in the drive was not looked at: another disc needs another name", target.name())
+    let range = if request.range.is_some() { ", and --range has nothing to read" } else { "" };
+    format!("{}{disc} {how}{range}; the disc in the drive was not looked at: another disc needs another name", target.name())
 }
 
 /// True when a record's damage is what the map says.
@@ -186,7 +194,8 @@ impl Ending<'_> {
             Err(error) => return Ok(self.stopped(&error)),
         };
         self.saving.record.digests = digests.clone();
-        let result = judged(self.request, self.target, &self.planner, digests, &self.tally, self.elapsed)?;
+        let result =
+            judged(self.request, self.target, &self.planner, Some(&self.saving.record), digests, &self.tally, self.elapsed)?;
         self.close_run(result.status);
         self.save()?;
         Ok(result)
@@ -199,7 +208,7 @@ impl Ending<'_> {
     }
 
     fn result_of(&self, error: &RipError, saving: Option<RipError>) -> JobResult {
-        let outcome = outcome(self.target, &self.planner, &self.tally);
+        let outcome = outcome(self.target, &self.planner, &self.tally, Some(&self.saving.record));
         let anew = "what went into a pipe or a device is not kept: the same command starts anew".to_string();
         let anew = (self.output.kind() != OutputKind::File).then_some(anew);
         let reasons = [Some(error.to_string()), anew, saving.map(|error| error.to_string())].into_iter().flatten().collect();
@@ -331,11 +340,12 @@ fn judged(
     request: &Request,
     target: &Target,
     planner: &Planner,
+    record: Option<&Record>,
     digests: BTreeMap<String, String>,
     tally: &Tally,
     elapsed: u64,
 ) -> Result<JobResult, RipError> {
-    let outcome = outcome(target, planner, tally);
+    let outcome = outcome(target, planner, tally, record);
     let (bad, sectors) = (outcome.bad, outcome.sectors);
     let mut result = JobResult { digests, elapsed, outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) };
     if let Some(expected) = expected(request, target)? {
@@ -385,7 +395,7 @@ fn why_different(target: &Target, map: &Extents<State>, expected: &Expected) -> 
     matches.then(|| format!("its first {end} sectors, all that the file system claims, do match: the rest is padding (truncate -s {} cuts it off a copy)", at(end)))
 }
 
-fn outcome(target: &Target, planner: &Planner, tally: &Tally) -> ImageOutcome {
+fn outcome(target: &Target, planner: &Planner, tally: &Tally, record: Option<&Record>) -> ImageOutcome {
     let map = planner.map();
     ImageOutcome {
         image: target.image.clone(),
@@ -396,6 +406,7 @@ fn outcome(target: &Target, planner: &Planner, tally: &Tally) -> ImageOutcome {
         unread: planner.left(),
         damage: super::damage(map, planner.classes()),
         whole: map.count(State::Finished) == map.len(),
+        origins: record.map_or_else(Vec::new, |record| record.origins(map)),
         commands: tally.commands,
         failed_reads: tally.failed,
     }

@@ -54,6 +54,18 @@ pub(super) struct Log {
     pub(super) read: Extents<bool>,
     /// What the drive said of others.
     pub(super) sense: Extents<Option<SenseCode>>,
+    /// The map that it began with.
+    pub(super) before: Extents<State>,
+}
+
+impl Log {
+    /// Sectors that are bad now, and were not when the run began.
+    fn given_up(&self, map: &Extents<State>) -> Vec<Extent> {
+        let mut given_up = Extents::new(map.len(), false);
+        map.iter().filter(|run| run.value == State::Bad).for_each(|run| given_up.set(run.extent, true));
+        self.before.iter().filter(|run| run.value == State::Bad).for_each(|run| given_up.set(run.extent, false));
+        given_up.iter().filter(|run| run.value).map(|run| run.extent).collect()
+    }
 }
 
 /// Where map and record are kept, and what stays the same in them.
@@ -386,6 +398,7 @@ impl Saving {
     pub(super) fn snapshot(&mut self, planner: &Planner, log: Option<&Log>) -> Snapshot {
         if let (Some(run), Some(log)) = (self.record.runs.last_mut(), log) {
             run.read = log.read.iter().filter(|run| run.value).map(|run| run.extent).collect();
+            run.failed = log.given_up(planner.map());
             run.sense = log.sense.iter().filter_map(|run| Some(SensedExtent { extent: run.extent, sense: run.value? })).collect();
         }
         self.record.damage = super::damage(planner.map(), planner.classes());

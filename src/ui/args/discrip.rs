@@ -27,7 +27,7 @@ use crate::ui::Results;
     name = "discrip",
     version,
     max_term_width = 98,
-    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list\n       discrip --status IMAGE"
+    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list\n       discrip --status IMAGE [MAP]"
 )]
 pub struct Args {
     /// DRIVE IMAGE [MAP], or IMAGE
@@ -37,8 +37,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "operands")]
     pub list: bool,
     /// Say where IMAGE stands, after its map and record, also while another run is at work on it; nothing is written
-    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["operands", "list"])]
-    pub status: Option<PathBuf>,
+    #[arg(long, value_names = ["IMAGE", "MAP"], num_args = 1..=2, conflicts_with_all = ["operands", "list"])]
+    pub status: Vec<PathBuf>,
     /// Wait for a disc
     #[arg(long)]
     wait: bool,

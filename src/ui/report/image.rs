@@ -5,6 +5,8 @@ use crate::event::ImageOutcome;
 use crate::ui::escape::Escaped;
 use crate::ui::units::{percent, size, span, time};
 
+use super::origins;
+
 /// Damage is listed up to this many places; the map has them all.
 const LISTED: usize = 10;
 
@@ -20,7 +22,8 @@ pub(super) fn summary(image: &ImageOutcome, elapsed: u64) -> Vec<String> {
     } else {
         format!("{} read ({})", image.good, percent(image.good.into(), image.sectors.into()))
     };
-    vec![format!("{verb}  {name}: {} sectors ({}), {all}, in {}", image.sectors, size(image.sectors), time(elapsed))]
+    let done = format!("{verb}  {name}: {} sectors ({}), {all}, in {}", image.sectors, size(image.sectors), time(elapsed));
+    [Some(done), origins(&image.origins)].into_iter().flatten().collect()
 }
 
 /// What is missing.
@@ -50,7 +53,7 @@ pub(super) fn advice(image: &ImageOutcome) -> Option<String> {
         }
         () if image.map.is_none() => "read the disc into a file: then what is missing can be tried again",
         () => {
-            "clean the disc, try --speed 4, or another drive, and run the command with --retries 1: only what is missing is read again"
+            "clean the disc, or try --speed 4, and run the command with --retries 1; or take another drive: only what is missing is read again"
         }
     };
     Some(format!("next    {text}"))
