@@ -83,7 +83,7 @@ fn it_can_be_asked_while_the_disc_is_read() {
     let folder = damaged(4);
     // A drive that lives in the wall's time and hangs: map and record are there, and the image is locked.
     folder.write("rules", "read 1000 hang=20000\n");
-    let run = folder.discrip(&["emulated:disc.iso,faults=rules,clock=real,model=ideal", "out.iso"]).spawn().unwrap();
+    let mut run = folder.discrip(&["emulated:disc.iso,faults=rules,clock=real,model=ideal", "out.iso"]).spawn().unwrap();
     listening(&run);
     let begin = Instant::now();
     let standing = loop {
@@ -97,11 +97,7 @@ fn it_can_be_asked_while_the_disc_is_read() {
     assert_eq!((&standing["last_run"]["end"], &standing["last_run"]["status"]), (&Value::Null, &Value::Null), "{standing}");
     assert_eq!(standing["at_work"], true, "{standing}");
     assert!(folder.ends(7, &["--status", "out.iso"]).out().contains("at work now"));
-    for _ in 0..2 {
-        // The second one ends it at once.
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(run.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    run.kill().unwrap();
     wait(run, "the run that was asked about");
     let out = folder.ends(7, &["--status", "out.iso"]).out();
     assert!(out.contains("killed before its end"), "{out}");
