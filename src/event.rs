@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::disc::{Damage, DriveName, Hurt, Region, SizeDecision, Track};
+use crate::disc::{Damage, DriveName, Hurt, Origin, Region, SizeDecision, Track};
 use crate::medium::Spans;
 use crate::medium::guard::Finding;
 use crate::mmc::{Class, Extent};
@@ -457,6 +457,10 @@ pub struct Standing {
     pub hurt: Option<Hurt>,
     /// Every sector was read.
     pub whole: bool,
+    /// Where the sectors come from; empty without a record.
+    pub origins: Vec<Origin>,
+    /// A program works on the image now.
+    pub at_work: bool,
     /// The last run, where there is a record.
     pub last_run: Option<LastRun>,
 }
@@ -501,6 +505,8 @@ pub struct ImageOutcome {
     pub hurt: Option<Hurt>,
     /// Every sector was read.
     pub whole: bool,
+    /// Where the sectors come from; empty without a record.
+    pub origins: Vec<Origin>,
     /// Reads sent in this run.
     pub commands: u64,
     /// Those of them that failed.

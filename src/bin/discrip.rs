@@ -1,7 +1,7 @@
 //! `discrip DRIVE IMAGE [MAP]`: a disc into an image; `discrip --batch DIR DRIVE…`: disc after disc.
 
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use discsmith::emulated;
@@ -27,8 +27,8 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
         drives::run(&Sysfs::default(), screen);
         return Ok(program::told(JobResult::new(Status::Done), screen));
     }
-    if let Some(image) = &args.status {
-        return Ok(program::told(rip::standing(image), screen));
+    if let [image, map @ ..] = args.status.as_slice() {
+        return Ok(program::told(rip::standing(image, map.first().map(PathBuf::as_path)), screen));
     }
     let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
     if let Some(folder) = &args.batch {

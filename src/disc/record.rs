@@ -63,6 +63,9 @@ pub struct RunRecord {
     pub status: Option<u8>,
     /// Sectors that this run read: where they come from.
     pub read: Vec<Extent>,
+    /// Sectors that this run gave up: its drive has tried them.
+    #[serde(default)]
+    pub failed: Vec<Extent>,
     /// What the drive said of sectors that it could not read.
     pub sense: Vec<SensedExtent>,
     /// Sectors of `read` that took the drive effort: they are next to go.
@@ -82,6 +85,15 @@ pub struct DriveName {
     pub product: String,
     pub firmware: String,
     pub serial: Option<String>,
+}
+
+impl DriveName {
+    /// Whether both are one drive, whatever its node and its firmware are now. Two drives of one model that tell no serial number are
+    /// taken for one.
+    pub fn is(&self, other: &Self) -> bool {
+        let name = |drive: &Self| (drive.vendor.clone(), drive.product.clone(), drive.serial.clone());
+        name(self) == name(other)
+    }
 }
 
 /// Sectors with one sense.

@@ -6,7 +6,10 @@ use crate::scsi::cdb::Lock;
 const VENDOR: &[u8; 8] = b"DISCSMTH";
 const PRODUCT: &[u8; 16] = b"Emulated drive  ";
 const FIRMWARE: &[u8; 4] = b"1.00";
-const SERIAL: &[u8] = b"EMU0001";
+/// The serial number of a drive that is given none.
+pub(super) const SERIAL: &str = "EMU0001";
+/// The longest that fits into both replies: a feature's body is whole words, its length one byte (MMC-6, 5.2.2).
+pub(super) const LONGEST_SERIAL: usize = 252;
 /// Peripheral device type of an MMC device.
 const OPTICAL: u8 = 0x05;
 
@@ -17,10 +20,10 @@ pub(super) fn inquiry() -> Vec<u8> {
 }
 
 /// INQUIRY, a page of vital product data: 00h the list of pages, 80h the serial number. None: there is no such page.
-pub(super) fn vital_product_data(page: u8) -> Option<Vec<u8>> {
+pub(super) fn vital_product_data(page: u8, serial: &str) -> Option<Vec<u8>> {
     let body: &[u8] = match page {
         0x00 => &[0x00, 0x80],
-        0x80 => SERIAL,
+        0x80 => serial.as_bytes(),
         _ => return None,
     };
     Some([&[OPTICAL, page, 0, body.len() as u8], body].concat())
@@ -35,7 +38,7 @@ pub(super) enum Wanted {
 }
 
 /// GET CONFIGURATION (MMC-6): the current profile, and features from number `start` on. `recorded` is false on a blank disc.
-pub(super) fn configuration(current: Option<Profile>, recorded: bool, wanted: Wanted, start: u16) -> Vec<u8> {
+pub(super) fn configuration(current: Option<Profile>, recorded: bool, wanted: Wanted, start: u16, serial: &str) -> Vec<u8> {
     let family = current.map(Profile::family);
     let readable = |of: Family| recorded && family == Some(of);
     let ecc_block = family.map_or(1, Family::ecc_block) as u16;
@@ -48,8 +51,8 @@ pub(super) fn configuration(current: Option<Profile>, recorded: bool, wanted: Wa
         .collect();
     // Block length 2048, blocking, page present.
     let random_readable = [&[0, 0, 8, 0][..], &ecc_block.to_be_bytes(), &[1, 0]].concat();
-    let mut serial = SERIAL.to_vec();
-    serial.resize(SERIAL.len().next_multiple_of(4), b' ');
+    let mut serial = serial.as_bytes().to_vec();
+    serial.resize(serial.len().next_multiple_of(4), b' ');
     let features: [(u16, u8, bool, Vec<u8>); 9] = [
         (0x0000, 0, true, profiles),                     // profile list
         (0x0001, 2, true, vec![0, 0, 0, 7, 1, 0, 0, 0]), // core: SATA, device busy event
@@ -164,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_configuration_names_profile_features_and_serial_number() {
-        let reply = configuration(Some(Profile::BdR), true, Wanted::All, 0);
+        let reply = configuration(Some(Profile::BdR), true, Wanted::All, 0, SERIAL);
         assert_eq!(reply[6..8], [0, 0x41]);
         let all = features(&reply);
         let current: Vec<_> = all.iter().filter(|feature| feature.1).map(|feature| feature.0).collect();
@@ -178,10 +181,10 @@ mod tests {
 
     #[test]
     fn the_configuration_is_cut_to_what_is_wanted() {
-        let one = features(&configuration(Some(Profile::CdRom), true, Wanted::One, 0x1e));
+        let one = features(&configuration(Some(Profile::CdRom), true, Wanted::One, 0x1e, SERIAL));
         assert_eq!((one.len(), one[0].0, one[0].1), (1, 0x1e, true));
-        assert!(features(&configuration(Some(Profile::CdRom), true, Wanted::Current, 2)).iter().all(|f| f.1 && f.0 > 2));
-        let empty = configuration(None, false, Wanted::Current, 0);
+        assert!(features(&configuration(Some(Profile::CdRom), true, Wanted::Current, 2, SERIAL)).iter().all(|f| f.1 && f.0 > 2));
+        let empty = configuration(None, false, Wanted::Current, 0, SERIAL);
         assert_eq!(empty[6..8], [0, 0]);
         assert_eq!(features(&empty).iter().map(|f| f.0).collect::<Vec<_>>(), [0, 1, 3, 0x108]);
     }
@@ -190,8 +193,8 @@ mod tests {
     fn inquiry_names_the_drive() {
         assert_eq!(inquiry().len(), 36);
         assert_eq!(inquiry()[8..16], *b"DISCSMTH");
-        assert_eq!(vital_product_data(0x80).unwrap(), b"\x05\x80\x00\x07EMU0001");
-        assert_eq!(vital_product_data(0x00).unwrap(), [5, 0, 0, 2, 0, 0x80]);
-        assert_eq!(vital_product_data(0x83), None);
+        assert_eq!(vital_product_data(0x80, "K3").unwrap(), b"\x05\x80\x00\x02K3");
+        assert_eq!(vital_product_data(0x00, SERIAL).unwrap(), [5, 0, 0, 2, 0, 0x80]);
+        assert_eq!(vital_product_data(0x83, SERIAL), None);
     }
 }

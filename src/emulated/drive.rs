@@ -61,7 +61,7 @@ impl Drive {
     pub(super) fn new(operand: Operand, clock: Arc<dyn Clock>) -> Result<Self, OperandError> {
         let mechanics = Mechanics::new(operand.model, operand.seed);
         Ok(Self {
-            unit: Unit::new(operand.disc()?, mechanics, operand.capacity),
+            unit: Unit::new(operand.disc()?, mechanics, operand.capacity, operand.serial.clone()),
             faults: operand.faults.as_deref().map(Faults::load).transpose()?,
             operand,
             clock,

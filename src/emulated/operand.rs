@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use super::about_drive::{LONGEST_SERIAL, SERIAL};
 use super::areas::Areas;
 use super::disc::{Disc, SECTOR, Store, TroubleSpots};
 use super::grammar::{GrammarError, Word, Words};
@@ -33,7 +34,7 @@ pub enum OperandError {
 }
 
 /// The options of a drive, and what each is to be given. `damaged`, which takes nothing, is the demo's alone.
-pub(super) const OPTIONS: [(&str, &str); 9] = [
+pub(super) const OPTIONS: [(&str, &str); 10] = [
     ("profile", "cd-rom, cd-r, cd-rw, dvd-rom, dvd+r, dvd-r, bd-rom or bd-r"),
     ("damage", "MAPFILE"),
     ("ecc-loss", "F, from 0 to 1"),
@@ -41,6 +42,7 @@ pub(super) const OPTIONS: [(&str, &str); 9] = [
     ("layout", "KIND@FIRST+COUNT[:…]"),
     ("capacity", "N, in sectors"),
     ("model", "typical or ideal"),
+    ("serial", "TEXT, of letters, digits and signs"),
     ("clock", "virtual or real"),
     ("seed", "N"),
 ];
@@ -57,6 +59,7 @@ pub(super) struct Operand {
     /// Sectors that READ CAPACITY claims.
     pub(super) capacity: Option<u32>,
     pub(super) model: Model,
+    pub(super) serial: String,
     pub(super) time: Time,
     pub(super) seed: u64,
 }
@@ -88,6 +91,7 @@ impl Operand {
             layout: None,
             capacity: None,
             model: Model::Typical,
+            serial: SERIAL.into(),
             time: Time::Virtual,
             seed: 0,
         };
@@ -117,6 +121,7 @@ impl Operand {
                 store(&mut self.layout, Some(tracks))
             }
             "ecc-loss" => value.parse().ok().filter(|loss| (0.0..=1.0).contains(loss)).map(|loss| self.ecc_loss = loss),
+            "serial" => serial(value).map(|serial| self.serial = serial),
             "seed" => value.parse().ok().map(|seed| self.seed = seed),
             "model" => one_of(value, [("typical", Model::Typical), ("ideal", Model::Ideal)]).map(|model| self.model = model),
             _ => one_of(value, [("virtual", Time::Virtual), ("real", Time::Real)]).map(|time| self.time = time),
@@ -188,6 +193,12 @@ fn path(value: &str) -> Option<PathBuf> {
     (!value.is_empty()).then(|| value.into())
 }
 
+/// INQUIRY knows ASCII alone (SPC-4, 4.3.1), and pads with spaces.
+fn serial(value: &str) -> Option<String> {
+    let fits = (1..=LONGEST_SERIAL).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| value.into())
+}
+
 fn one_of<T, const N: usize>(value: &str, choices: [(&str, T); N]) -> Option<T> {
     choices.into_iter().find(|(name, _)| *name == value).map(|(_, choice)| choice)
 }
@@ -223,11 +234,12 @@ mod tests {
     #[test]
     fn every_option_is_understood() {
         let operand = Operand::parse(
-            "demo,damaged,profile=dvd+r,damage=m,ecc-loss=0.5,faults=f,layout=data@0+9,capacity=7,model=ideal,clock=real,seed=42",
+            "demo,damaged,profile=dvd+r,damage=m,ecc-loss=0.5,faults=f,layout=data@0+9,capacity=7,model=ideal,clock=real,serial=K3,seed=42",
         )
         .unwrap();
         assert_eq!(operand.source, Source::Demo { damaged: true });
         assert_eq!((operand.profile, operand.capacity, operand.model), (Some(Profile::DvdPlusR), Some(7), Model::Ideal));
+        assert_eq!(operand.serial, "K3");
         assert_eq!((operand.time, operand.seed, operand.ecc_loss), (Time::Real, 42, 0.5));
         assert_eq!((operand.damage, operand.faults), (Some("m".into()), Some("f".into())));
         assert_eq!(operand.layout.map(|tracks| tracks.len()), Some(1));
@@ -249,6 +261,8 @@ mod tests {
             "capacity=4294967296",
             "model=fast",
             "clock=",
+            "serial=",
+            "serial=two words",
             "seed=x",
             "damage=",
         ] {

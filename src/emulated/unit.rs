@@ -54,11 +54,12 @@ pub(super) struct Unit {
     event: MediaEvent,
     /// Sectors that READ CAPACITY claims, whatever the disc has.
     capacity: Option<u32>,
+    serial: String,
 }
 
 impl Unit {
-    pub(super) fn new(disc: Disc, mechanics: Mechanics, capacity: Option<u32>) -> Self {
-        Self { disc: Some(disc), mechanics, lock: Lock::Open, tray: Tray::Closed, event: MediaEvent::None, capacity }
+    pub(super) fn new(disc: Disc, mechanics: Mechanics, capacity: Option<u32>, serial: String) -> Self {
+        Self { disc: Some(disc), mechanics, lock: Lock::Open, tray: Tray::Closed, event: MediaEvent::None, capacity, serial }
     }
 
     /// Another disc lies in the closed drive, or none.
@@ -133,7 +134,7 @@ impl Unit {
             }
             // The sense of a command that failed went with its status.
             REQUEST_SENSE => (NO_SENSE.to_fixed(), at(4).into()),
-            opcode::INQUIRY => (inquiry(at(1), at(2))?, word(3)),
+            opcode::INQUIRY => (inquiry(at(1), at(2), &self.serial)?, word(3)),
             opcode::GET_CONFIGURATION => (self.configuration(at(1), word(2)), word(7)),
             GET_EVENT_STATUS_NOTIFICATION => (self.event(at(1), at(4))?, word(7)),
             MODE_SENSE_6 => (self.mode_sense(ModeHeader::Short, at(2))?, at(4).into()),
@@ -184,7 +185,7 @@ impl Unit {
         };
         let disc = self.medium().ok();
         let recorded = disc.is_some_and(|disc| disc.sectors() > 0);
-        about_drive::configuration(disc.map(|disc| disc.profile), recorded, wanted, start)
+        about_drive::configuration(disc.map(|disc| disc.profile), recorded, wanted, start, &self.serial)
     }
 
     /// An event is told once.
@@ -238,11 +239,11 @@ fn user_data_only(cdb: &Cdb, family: Family) -> Result<(), Sense> {
     }
 }
 
-fn inquiry(vital: u8, page: u8) -> Result<Vec<u8>, Sense> {
+fn inquiry(vital: u8, page: u8, serial: &str) -> Result<Vec<u8>, Sense> {
     match (vital & 1, page) {
         (0, 0) => Ok(about_drive::inquiry()),
         (0, _) => Err(INVALID_FIELD),
-        _ => about_drive::vital_product_data(page).ok_or(INVALID_FIELD),
+        _ => about_drive::vital_product_data(page, serial).ok_or(INVALID_FIELD),
     }
 }
 

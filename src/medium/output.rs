@@ -5,10 +5,16 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::mmc::SECTOR;
+
+/// How long the lock of an image is waited for, and how often it is tried.
+const LOCK_WAIT: Duration = Duration::from_millis(200);
+const LOCK_POLL: Duration = Duration::from_millis(5);
 
 /// An image that is open for writing, and locked.
 #[derive(Debug)]
@@ -46,6 +52,17 @@ pub enum OutputError {
     /// The system says no.
     #[error("opening {}: {source}; look at its permissions, or choose another name", path.display())]
     System { path: PathBuf, source: io::Error },
+}
+
+/// Takes the lock. Whoever asks where the image stands shares it for a moment.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    let begin = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if begin.elapsed() < LOCK_WAIT => sleep(LOCK_POLL),
+            other => return other,
+        }
+    }
 }
 
 impl OutputKind {
@@ -88,7 +105,7 @@ impl Output {
             fcntl(&file, FcntlArg::F_SETFL(OFlag::empty())).map_err(|errno| system(errno.into()))?;
         }
         if is_file {
-            match file.try_lock() {
+            match lock(&file) {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(OutputError::Locked { path: path.into() }),
                 // File systems without locks exist (some network ones); their users know.

@@ -70,6 +70,8 @@ impl State {
 impl Mapfile {
     /// Bytes of a map's file that are read: ten million lines.
     pub const LONGEST: u64 = 256 << 20;
+    /// Bytes that LBAs of 32 bits can address.
+    const LARGEST_DISC: u64 = (u32::MAX as u64) * SECTOR as u64;
 
     /// Reads a mapfile's text. An empty text is a new rescue: nothing tried.
     pub fn parse(text: &str) -> Result<Self, MapfileError> {
@@ -120,6 +122,13 @@ impl Mapfile {
     /// Bytes covered.
     pub fn end(&self) -> u64 {
         self.blocks.last().map_or(0, |block| block.first + block.size)
+    }
+
+    /// Bytes covered that say something. Where ddrescue could not tell how long its input is, the last block is `?` up to the largest
+    /// number (its mapbook.cc): then it says nothing.
+    pub fn known_end(&self) -> u64 {
+        let last = self.blocks.last().filter(|block| block.state == State::NonTried && self.end() > Self::LARGEST_DISC);
+        last.map_or(self.end(), |block| block.first)
     }
 
     /// The map in sectors. A sector with several states gets the least processed one; what the map does not cover was not tried.
@@ -211,6 +220,14 @@ mod tests {
         let map = Mapfile::parse("0 ?\n0 2560 +\n2560 512 -\n3072 3072 +\n").unwrap();
         let states: String = map.to_extents(3).iter().flat_map(|r| vec![r.value.symbol(); r.extent.count as usize]).collect();
         assert_eq!(states, "+-+");
+    }
+
+    #[test]
+    fn a_length_that_ddrescue_did_not_know_is_none() {
+        let end = |text| Mapfile::parse(text).unwrap().known_end();
+        assert_eq!(end("0 ?\n0 0x1000 +\n0x1000 0x7FFFFFFFFFFFEFFF ?\n"), 0x1000);
+        assert_eq!(end("0 ?\n0 0x1000 +\n0x1000 0x2000 ?\n"), 0x3000);
+        assert!(end("0 ?\n0 0x7FFFFFFFFFFFEFFF +\n") > u64::from(u32::MAX));
     }
 
     #[test]

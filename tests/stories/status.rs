@@ -83,7 +83,7 @@ fn it_can_be_asked_while_the_disc_is_read() {
     let folder = damaged(4);
     // A drive that lives in the wall's time and hangs: map and record are there, and the image is locked.
     folder.write("rules", "read 1000 hang=20000\n");
-    let run = folder.discrip(&["emulated:disc.iso,faults=rules,clock=real,model=ideal", "out.iso"]).spawn().unwrap();
+    let mut run = folder.discrip(&["emulated:disc.iso,faults=rules,clock=real,model=ideal", "out.iso"]).spawn().unwrap();
     listening(&run);
     let begin = Instant::now();
     let standing = loop {
@@ -95,13 +95,36 @@ fn it_can_be_asked_while_the_disc_is_read() {
         std::thread::sleep(Duration::from_millis(20));
     };
     assert_eq!((&standing["last_run"]["end"], &standing["last_run"]["status"]), (&Value::Null, &Value::Null), "{standing}");
-    assert!(folder.ends(7, &["--status", "out.iso"]).out().contains("not ended"));
-    for _ in 0..2 {
-        // The second one ends it at once.
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(run.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    assert_eq!(standing["at_work"], true, "{standing}");
+    assert!(folder.ends(7, &["--status", "out.iso"]).out().contains("at work now"));
+    run.kill().unwrap();
     wait(run, "the run that was asked about");
+    let out = folder.ends(7, &["--status", "out.iso"]).out();
+    assert!(out.contains("killed before its end"), "{out}");
+    assert_eq!(folder.json(7, &["--status", "out.iso"]).1["at_work"], false);
+}
+
+#[test]
+fn who_asks_all_the_time_keeps_no_run_from_its_image() {
+    let folder = damaged(6);
+    let asking = folder
+        .command("bash", &["-c", "while [ ! -e stop ]; do { flock -s -n 9; } 9<out.iso; sleep 0.01; done 2>/dev/null"])
+        .spawn()
+        .unwrap();
+    for _ in 0..5 {
+        folder.ends(0, &["emulated:disc.iso", "out.iso", "--force"]);
+    }
+    folder.write("stop", "");
+    wait(asking, "the one that asks");
+}
+
+#[test]
+fn a_map_that_lies_elsewhere_is_named() {
+    let folder = damaged(7);
+    folder.ends(3, &[DRIVE, "out.iso", "named.map"]);
+    folder.ends(1, &["--status", "out.iso"]).must_say("out.iso.map");
+    let (_, standing) = folder.json(3, &["--status", "out.iso", "named.map"]);
+    assert_eq!((&standing["bad"], &standing["label"]), (&320.into(), &"STORY".into()), "{standing}");
 }
 
 #[test]

@@ -5,14 +5,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::disc::{Damage, Hurt, Record, Region, RegionClass, TrackKind, cd_data_tracks};
+use crate::disc::{Damage, DriveName, Hurt, Record, Region, RegionClass, TrackKind, cd_data_tracks};
 use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
 use crate::image::{Sector, Volumes};
 use crate::medium::{Output, OutputKind};
 use crate::mmc::{Class, Extent, SECTOR};
 use crate::pipeline::{Failure, Hashed};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
-use crate::rescue::protection::{Pattern, patterns};
+use crate::rescue::protection::patterns;
 use crate::rescue::{Extents, Planner, State, Surface};
 use crate::status::Status;
 use crate::sys::Stop;
@@ -57,6 +57,8 @@ pub(super) fn end(
     let elapsed = station.clock.now().as_millis() as u64;
     let mut ending = Ending { request, target, output, planner, log: Some(log), saving, tally, elapsed };
     if let (Err(error), Some(Failure::Flush(_))) = (&ended, &finished.failure) {
+        // For the report alone.
+        ending.saving.snapshot(&ending.planner, ending.log.as_ref());
         // Nobody knows what is on the disk now, and the next flush may say that all is well: the map saved last is the one to believe.
         return Ok(ending.result_of(error, None));
     }
@@ -78,21 +80,24 @@ pub(super) fn end(
     }
 }
 
-/// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read.
+/// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read, also
+/// where only other drives than this one have failed; it is asked who it is only where that matters.
 pub(super) fn of_finished(
     request: &Request,
     target: &Target,
+    drive: impl FnOnce() -> Option<DriveName>,
     observer: &mut dyn Observer,
     stop: &Stop,
 ) -> Option<Result<JobResult, RipError>> {
     let Existing::Begun(begun) = &target.existing else { return None };
     let map = begun.mapfile.to_extents(begun.sectors());
     let settled = map.count(State::Finished) + map.count(State::Bad) == map.len() && !map.is_empty();
-    let bad_are_final = map.count(State::Bad) == 0 || request.retries == 0;
+    let is_untried = || drive().is_some_and(|drive| !begun.untried_by(&drive, &map, request.range).is_empty());
+    let bad_are_final = || map.count(State::Bad) == 0 || request.retries == 0 && !is_untried();
     // An image that is not there, or not of this length, is made so by a run.
     let length = target.image.as_deref().and_then(|image| std::fs::metadata(image).ok()).map_or(0, |meta| meta.len());
     let is_there = length >= begun.mapfile.end();
-    (settled && bad_are_final && is_there && !request.force).then(|| finish_again(request, target, begun, map, observer, stop))
+    (settled && is_there && !request.force && bad_are_final()).then(|| finish_again(request, target, begun, map, observer, stop))
 }
 
 fn finish_again(
@@ -161,13 +166,16 @@ fn finished_before(request: &Request, target: &Target, begun: &Begun, planner: &
     });
     let how = match planner.map().count(State::Bad) {
         0 => "is complete already".to_string(),
-        bad => format!("was finished before, with {bad} sectors missing (--retries 1 tries them again)"),
+        bad => {
+            format!("was finished before, with {bad} sectors missing (another drive tries them, and this one with --retries 1)")
+        }
     };
+    let range = if request.range.is_some() { ", and --range has nothing to read" } else { "" };
     let looked = match request.image {
         ImageOperand::Folder(_) => "it is the disc in the drive",
         _ => "the disc in the drive was not looked at: another disc needs another name",
     };
-    format!("{}{disc} {how}; {looked}", target.name())
+    format!("{}{disc} {how}{range}; {looked}", target.name())
 }
 
 /// True when a record's damage is what the map says.
@@ -454,6 +462,7 @@ fn outcome(target: &Target, planner: &Planner, tally: &Tally, record: Option<&Re
         left_out: unread - planner.left(),
         hurt: None,
         whole: map.count(State::Finished) == map.len(),
+        origins: record.map_or_else(Vec::new, |record| record.origins(map)),
         commands: tally.commands,
         failed_reads: tally.failed,
         surface: Surface::of(map),

@@ -45,9 +45,8 @@ pub use limits::Limits;
 pub(in crate::jobs) use look::Disc;
 pub use look::label_of;
 use naming::Chosen;
-use samples::Samples;
 pub use standing::standing;
-use start::{Start, recognise, resume};
+use start::{Known, Start, recognise, resume};
 use station::Station;
 use target::{Existing, Fate, Target};
 
@@ -149,7 +148,11 @@ fn attempt(
         ImageOperand::Folder(_) => None,
         _ => Some(examine(request, &request.image)?),
     };
-    if let Some(result) = examined.as_ref().and_then(|target| ending::of_finished(request, target, observer, stop)) {
+    let finished = examined.as_ref().and_then(|target| {
+        let drive = || Station::name_of(&mut *port, stop);
+        ending::of_finished(request, target, drive, observer, stop)
+    });
+    if let Some(result) = finished {
         if request.opens_tray() {
             Drive::new(port.open()?.transport, stop.clone()).eject().map_err(|error| RipError::drive(&error))?;
         }
@@ -169,30 +172,31 @@ fn attempt(
         (None, image) => Chosen { target: examine(request, image)?, looked: None, claim: None },
         (Some(target), _) => Chosen { target, looked: None, claim: None },
     };
-    let (map, samples) = match &target.existing {
+    let known = match &target.existing {
         Existing::Begun(begun) if !request.force => {
             let looked = looked.unwrap_or_else(|| recognise(&mut station, &disc, &target, begun));
-            resume(looked, &mut disc, &target, begun, request, observer)?
+            resume(looked, &station.name, &mut disc, (&target, begun), request, observer)?
         }
-        _ => (Extents::new(disc.layout.size.sectors, State::NonTried), Samples::new(disc.layout.size.sectors)),
+        _ => Known::nothing(disc.layout.size.sectors),
     };
-    if let Some(result) = ending::of_finished(request, &target, observer, stop) {
+    if let Some(result) = ending::of_finished(request, &target, || Some(station.name.clone()), observer, stop) {
         return result;
     }
-    if let Some(range) = request.range.filter(|range| range.end() > map.len()) {
+    let sectors = known.map.len();
+    if let Some(range) = request.range.filter(|range| range.end() > sectors) {
         return Err(RipError::Refused(format!(
             "the range ends with sector {}, and the disc with sector {}; name a range that lies on the disc",
             range.end() - 1,
-            map.len() - 1
+            sectors - 1
         )));
     }
     let begun = match std::mem::replace(&mut target.existing, Existing::Nothing) {
         Existing::Begun(begun) if !request.force => Some(begun),
         _ => None,
     };
-    target.preflight(map.len(), source.as_deref())?;
+    target.preflight(sectors, source.as_deref())?;
     if request.dry_run {
-        return Ok(dry_run(request, &target, &map, begun.is_some(), observer));
+        return Ok(dry_run(request, &target, &known.map, begun.is_some(), observer));
     }
     if request.force
         && let Some(number) = target.set_aside()?
@@ -208,13 +212,14 @@ fn attempt(
         observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
     }
     let output = target.open(stop)?;
-    if begun.as_ref().is_none_or(|begun| begun.record.is_none())
+    let record = begun.and_then(|begun| begun.record);
+    if record.is_none()
         && let Some(kept) = target.set_aside_record()?
     {
         observer.event(&Event::notice(format!("the old record is of no use for this image, and is kept as {}", kept.display())));
     }
     let start = Start { station: &mut station, disc: &disc, request, target: &target, output: &output, stop, observer };
-    let mut reading = start.begin(map, samples, begun)?;
+    let mut reading = start.begin(known, record)?;
     drop(claim);
     let ended = reading.run();
     ending::end(reading, ended, &target, &output)

@@ -99,7 +99,10 @@ fn known(folder: &Path, identity: &Identity, family: Family) -> Vec<PathBuf> {
     let tells_of_it = |record: &PathBuf| {
         // A file that can't be read, or is no record, is somebody else's.
         let known = load(record, LONGEST).ok().and_then(|text| serde_json::from_slice::<Known>(&text).ok());
-        known.is_some_and(|known| known.format == Record::FORMAT && identity.compare(&known.disc, family) == Sameness::Same)
+        known.is_some_and(|known| {
+            known.format == Record::FORMAT
+                && identity.compare(&known.disc, family).is_ok_and(|area| area.verdict() == Sameness::Same)
+        })
     };
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let records = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));

@@ -56,14 +56,12 @@ impl Reading<'_> {
         }
         let drive = &mut self.station.drive;
         if doubt == Doubt::Silence {
-            return Ok(self.samples.compare(drive, 1));
+            return Ok(self.samples.compare(drive, 1).verdict());
         }
         let area = read_system_area(drive, first_data(&self.disc.layout));
         let area = SystemArea(area.iter().map(|sector| sector.as_ref().map(|sector| SystemArea::digest(sector))).collect());
-        match area.compare(&self.disc.identity.system_area) {
-            other @ Sameness::Other(_) => Ok(other),
-            // Equal system areas may be two discs of one series: what was read is compared as well.
-            sameness => Ok(sameness.and(self.samples.compare(drive, 4))),
-        }
+        // Equal system areas may be two discs of one series: what was read is compared as well.
+        let area = area.compare(&self.disc.identity.system_area, first_data(&self.disc.layout));
+        Ok(area.and(self.samples.compare(drive, 4)).verdict())
     }
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::disc::{Record, SensedExtent};
+use crate::mmc::Extent;
 use crate::rescue::policy::FIRST_SAVE;
-use crate::rescue::{Extents, Planner, Way};
+use crate::rescue::{Extents, Planner, State, Way};
 use crate::scsi::SenseCode;
 
 use super::target::{Snapshot, Target, position};
@@ -21,17 +22,29 @@ pub(super) struct Log {
     pub(super) weak: Extents<bool>,
     /// How many that had failed alone came back, and in which way.
     pub(super) brought_back: BTreeMap<Way, u32>,
+    /// The map that it began with.
+    before: Extents<State>,
 }
 
 impl Log {
-    /// Nothing was done yet, on a disc with so many sectors.
-    pub(super) fn new(sectors: u32) -> Self {
+    /// Nothing was done yet to a disc with this map.
+    pub(super) fn new(before: Extents<State>) -> Self {
+        let sectors = before.len();
         Self {
             read: Extents::new(sectors, false),
             sense: Extents::new(sectors, None),
             weak: Extents::new(sectors, false),
             brought_back: BTreeMap::new(),
+            before,
         }
+    }
+
+    /// Sectors that are bad now, and were not when the run began.
+    fn given_up(&self, map: &Extents<State>) -> Vec<Extent> {
+        let mut given_up = Extents::new(map.len(), false);
+        map.iter().filter(|run| run.value == State::Bad).for_each(|run| given_up.set(run.extent, true));
+        self.before.iter().filter(|run| run.value == State::Bad).for_each(|run| given_up.set(run.extent, false));
+        given_up.iter().filter(|run| run.value).map(|run| run.extent).collect()
     }
 }
 
@@ -56,6 +69,7 @@ impl Saving {
         if let (Some(run), Some(log)) = (self.record.runs.last_mut(), log) {
             let those_of = |extents: &Extents<bool>| extents.iter().filter(|run| run.value).map(|run| run.extent).collect();
             (run.read, run.weak) = (those_of(&log.read), those_of(&log.weak));
+            run.failed = log.given_up(planner.map());
             run.brought_back.clone_from(&log.brought_back);
             run.sense = log.sense.iter().filter_map(|run| Some(SensedExtent { extent: run.extent, sense: run.value? })).collect();
         }

@@ -1,6 +1,8 @@
-//! Where an image stands, after the map and the record beside it, and which files its holes hit, after the image itself. Nothing is written
-//! and no lock is taken: it can be asked while another run is reading the disc.
+//! Where an image stands, after its map and the record beside it, which files its holes hit, after the image itself, and whether a program works on
+//! it. Nothing is changed: it can be asked while another run is reading the disc.
 
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::disc::Record;
@@ -15,13 +17,13 @@ use crate::status::Status;
 use super::RipError;
 use super::hurt::hurt;
 
-/// Looks at what lies beside an image: done, done with holes, or not at its end.
-pub fn standing(image: &Path) -> JobResult {
-    look(image).unwrap_or_else(|error| JobResult::because(error.status(), error.to_string()))
+/// Looks at what lies beside an image, and at its map where that lies elsewhere: done, done with holes, or not at its end.
+pub fn standing(image: &Path, map: Option<&Path>) -> JobResult {
+    look(image, map).unwrap_or_else(|error| JobResult::because(error.status(), error.to_string()))
 }
 
-fn look(image: &Path) -> Result<JobResult, RipError> {
-    let path = beside(image, "map");
+fn look(image: &Path, map: Option<&Path>) -> Result<JobResult, RipError> {
+    let path = map.map_or_else(|| beside(image, "map"), Into::into);
     let failed = |why: String| RipError::Failed(format!("reading the map {}: {why}", path.display()));
     let text = load(&path, Mapfile::LONGEST).map_err(|error| failed(error.to_string()))?;
     let mapfile = Mapfile::parse(&String::from_utf8_lossy(&text)).map_err(|error| failed(error.to_string()))?;
@@ -57,6 +59,8 @@ fn standing_of(image: &Path, mapfile: &Mapfile, sectors: u32, record: Option<Rec
         damage: super::damage(&map, &classes),
         hurt: hurt(image, &map, record.as_ref().map_or(&[], |record| record.disc.tracks.as_slice())),
         whole: sectors > 0 && count(State::Finished) == sectors,
+        origins: record.as_ref().map_or_else(Vec::new, |record| record.origins(&map)),
+        at_work: is_locked(image),
         last_run: record.and_then(|mut record| record.runs.pop()).map(|run| LastRun {
             drive: run.drive,
             start: run.start,
@@ -64,6 +68,13 @@ fn standing_of(image: &Path, mapfile: &Mapfile, sectors: u32, record: Option<Rec
             status: run.status,
         }),
     }
+}
+
+/// Whether another process holds the lock that every program that works on an image takes. For a moment this one shares it.
+fn is_locked(image: &Path) -> bool {
+    // A pipe that somebody made of it in the meantime must not hold up the answer.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(image);
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// The phase of a map's status line; none where it says that all is finished, or what no run of ours does.

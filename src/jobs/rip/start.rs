@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::disc::{DriveName, Identity, Record, RunRecord, Sameness};
+use crate::disc::{Compared, DriveName, Identity, Record, RunRecord, Sameness};
 use crate::event::{Event, Observer};
 use crate::jobs::meter::Meter;
 use crate::medium::{Output, OutputKind};
@@ -28,36 +28,40 @@ use super::target::{Begun, Target};
 use super::ways::Missing;
 use super::{Request, RipError, now, wanted_digests};
 
-/// Is it the disc that the image was begun from? And the samples by which it is known.
-pub(super) fn recognise(station: &mut Station, disc: &Disc, target: &Target, begun: &Begun) -> (Sameness, Samples) {
-    let family = disc.layout.family();
-    let (known, seen) = (begun.sectors(), disc.layout.size.sectors);
-    let tolerance = family.block().max(RUN_OUT);
-    let length = if known > seen.saturating_add(tolerance) {
-        Sameness::Other(format!("the disc in the drive has {seen} sectors, and the map covers {known}"))
-    } else {
-        Sameness::CantTell
-    };
-    let recorded = begun.record.as_ref().map_or(Sameness::CantTell, |record| disc.identity.compare(&record.disc, family));
-    let image = target.image.as_deref().and_then(|image| File::open(image).ok());
-    let samples = image.map_or_else(|| Samples::new(known), |image| Samples::of_image(&image, &begun.mapfile.to_extents(known)));
-    let looked = match length.clone().and(recorded.clone()) {
-        // A contradiction is proof enough: the disc is not asked for more.
-        Sameness::Other(_) => Sameness::CantTell,
-        _ => samples.compare(&mut station.drive, 8),
-    };
-    (length.and(recorded).and(looked), samples)
+/// What a run begins with: nothing, or what an earlier one left.
+pub(super) struct Known {
+    /// The map, as long as the disc.
+    pub(super) map: Extents<State>,
+    /// By them the disc is recognised.
+    pub(super) samples: Samples,
+    /// Where the earlier run stood, as far as that still counts.
+    pub(super) from: Option<Resume>,
 }
 
-/// The map of an image that was begun, fitted to the disc; unless it was begun from another disc.
+impl Known {
+    /// Nothing, of a disc with so many sectors.
+    pub(super) fn nothing(sectors: u32) -> Self {
+        Self { map: Extents::new(sectors, State::NonTried), samples: Samples::new(sectors), from: None }
+    }
+}
+
+/// Is it the disc that the image was begun from? And the samples by which it is known.
+pub(super) fn recognise(station: &mut Station, disc: &Disc, target: &Target, begun: &Begun) -> (Sameness, Samples) {
+    let known = begun.sectors();
+    let image = target.image.as_deref().and_then(|image| File::open(image).ok());
+    let samples = image.map_or_else(|| Samples::new(known), |image| Samples::of_image(&image, &begun.mapfile.to_extents(known)));
+    (sameness(station, disc, begun, &samples), samples)
+}
+
+/// What is known of an image that was begun, fitted to the disc and to the drive; unless it was begun from another disc.
 pub(super) fn resume(
     (sameness, samples): (Sameness, Samples),
+    drive: &DriveName,
     disc: &mut Disc,
-    target: &Target,
-    begun: &Begun,
+    (target, begun): (&Target, &Begun),
     request: &Request,
     observer: &mut dyn Observer,
-) -> Result<(Extents<State>, Samples), RipError> {
+) -> Result<Known, RipError> {
     let (known, seen) = (begun.sectors(), disc.layout.size.sectors);
     let map = begun.mapfile.to_extents(known);
     match sameness {
@@ -87,10 +91,32 @@ pub(super) fn resume(
     if sectors != seen {
         disc.layout.settle(sectors, "as in the map of the run before".into());
     }
-    Ok((begun.mapfile.to_extents(sectors), samples))
+    let mut map = begun.mapfile.to_extents(sectors);
+    let untried = begun.untried_by(drive, &map, request.range);
+    if untried.is_empty() {
+        return Ok(Known { map, samples, from: begun.position() });
+    }
+    let count: u32 = untried.iter().map(|extent| extent.count).sum();
+    observer.event(&Event::notice(format!("{count} sectors that another drive gave up are tried with this one")));
+    untried.iter().for_each(|extent| map.set(*extent, State::NonTried));
+    Ok(Known { map, samples, from: None })
 }
 
-/// What a run begins with.
+/// Length and tracks first: a contradiction there is proof enough, and the disc is asked for no more. Then what was read of it.
+fn sameness(station: &mut Station, disc: &Disc, begun: &Begun, samples: &Samples) -> Sameness {
+    let family = disc.layout.family();
+    let (known, seen) = (begun.sectors(), disc.layout.size.sectors);
+    if known > seen.saturating_add(family.block().max(RUN_OUT)) {
+        return Sameness::Other(format!("the disc in the drive has {seen} sectors, and the map covers {known}"));
+    }
+    let record = begun.record.as_ref();
+    match record.map_or(Ok(Compared::default()), |record| disc.identity.compare(&record.disc, family)) {
+        Ok(area) => area.and(samples.compare(&mut station.drive, usize::MAX)).verdict(),
+        Err(why) => Sameness::Other(why),
+    }
+}
+
+/// What a run needs.
 pub(super) struct Start<'a> {
     pub(super) station: &'a mut Station,
     pub(super) disc: &'a Disc,
@@ -103,22 +129,18 @@ pub(super) struct Start<'a> {
 
 impl<'a> Start<'a> {
     /// Everything made ready: map, record and an image of full length are on the disk when this returns.
-    pub(super) fn begin(
-        self,
-        mut map: Extents<State>,
-        samples: Samples,
-        begun: Option<Box<Begun>>,
-    ) -> Result<Reading<'a>, RipError> {
+    pub(super) fn begin(self, known: Known, record: Option<Record>) -> Result<Reading<'a>, RipError> {
         let Self { station, disc, request, target, output, stop, observer } = self;
+        let Known { mut map, samples, from } = known;
         let layout = &disc.layout;
         for region in &layout.regions {
             map.set(region.extent, State::Finished);
         }
         let sectors = map.len();
+        let before = map.clone();
         let order = if output.kind() == OutputKind::Stream { Order::InSequence } else { Order::EasyFirst };
         let mut planner =
             Planner::new(map, layout.geometry(station.drive.longest_read().min(LONGEST_COMMAND)), order, request.retries);
-        let (from, record) = begun.map_or((None, None), |begun| (begun.position(), begun.record));
         match (request.range, from) {
             (Some(range), from) => planner.confine(range, from.unwrap_or(Resume::START)),
             (None, Some(from)) => planner.resume(from),
@@ -128,8 +150,10 @@ impl<'a> Start<'a> {
             planner.recall(damage.extent, damage.class);
         }
         let mut saving = Saving::at(target, head(&disc.identity), continued(record, disc, &station.name, request));
-        let log = Log::new(sectors);
-        let saved = saving.snapshot(&planner, Some(&log)).save(saving.map.as_deref(), saving.record_path.as_deref());
+        let log = Log::new(before);
+        let snapshot = saving.snapshot(&planner, Some(&log));
+        // Here the map comes first: an empty image with a map and no record is one that was begun, and the other way round it is none.
+        let saved = snapshot.save(saving.map.as_deref(), None).and_then(|()| snapshot.save(None, saving.record_path.as_deref()));
         saved.map_err(|error| {
             RipError::Stopped(format!(
                 "saving map and record of {}: {error}; make room or look at that disk, then the same command goes on",
@@ -182,6 +206,10 @@ fn continued(record: Option<Record>, disc: &Disc, drive: &DriveName, request: &R
         digests: BTreeMap::new(),
         runs: Vec::new(),
     });
+    // Another drive, or another copy, may show more of the disc. Run-out blocks are looked for where the longest track ends.
+    if disc.identity.sectors > record.disc.sectors {
+        (record.disc.sectors, record.disc.tracks) = (disc.identity.sectors, disc.identity.tracks.clone());
+    }
     record.digests.clear();
     record.hurt = None;
     record.runs.push(RunRecord {
@@ -192,6 +220,7 @@ fn continued(record: Option<Record>, disc: &Disc, drive: &DriveName, request: &R
         end: None,
         status: None,
         read: Vec::new(),
+        failed: Vec::new(),
         sense: Vec::new(),
         weak: Vec::new(),
         brought_back: BTreeMap::new(),

@@ -56,7 +56,7 @@ impl Station {
                 station.name.node
             )));
         }
-        station.introduce(observer);
+        observer.event(&Event::Drive(station.name.clone()));
         match station.wait_for_disc(request, observer) {
             Err(RipError::Vanished) => station.await_return(request.wait_drive)?,
             other => other?,
@@ -66,8 +66,8 @@ impl Station {
     }
 
     fn new(port: Box<dyn Port>, opened: Opened, clock: Arc<dyn Clock>, stop: Stop, eject: bool) -> Self {
-        let name = DriveName { node: opened.node, ..DriveName::default() };
-        let drive = Drive::new(opened.transport, stop.clone());
+        let mut drive = Drive::new(opened.transport, stop.clone());
+        let name = ask_name(&mut drive, opened.node);
         Self {
             port,
             drive,
@@ -82,13 +82,10 @@ impl Station {
         }
     }
 
-    /// Asks the drive who it is. One that does not say is read all the same.
-    fn introduce(&mut self, observer: &mut dyn Observer) {
-        if let Ok(inquiry) = self.drive.inquiry() {
-            (self.name.vendor, self.name.product, self.name.firmware) = (inquiry.vendor, inquiry.product, inquiry.firmware);
-        }
-        self.name.serial = self.drive.serial();
-        observer.event(&Event::Drive(self.name.clone()));
+    /// Who the drive is, before it is used; `None` where it can't be opened.
+    pub(super) fn name_of(port: &mut dyn Port, stop: &Stop) -> Option<DriveName> {
+        let Opened { transport, node, .. } = port.open().ok()?;
+        Some(ask_name(&mut Drive::new(transport, stop.clone()), node))
     }
 
     fn wait_for_disc(&mut self, request: &Request, observer: &mut dyn Observer) -> Result<(), RipError> {
@@ -199,6 +196,16 @@ fn kilobytes(speed: Speed, family: Family) -> u16 {
     }
 }
 
+/// Asks a drive who it is. One that does not say is read all the same.
+fn ask_name(drive: &mut Drive, node: String) -> DriveName {
+    let mut name = DriveName { node, ..DriveName::default() };
+    if let Ok(inquiry) = drive.inquiry() {
+        (name.vendor, name.product, name.firmware) = (inquiry.vendor, inquiry.product, inquiry.firmware);
+    }
+    name.serial = drive.serial();
+    name
+}
+
 /// Where a drive is while it is gone.
 struct Nowhere;
 
@@ -248,6 +255,11 @@ impl From<Unready> for RipError {
 
 /// A mounted disc is unmounted only if the person wants it.
 fn permit_unmount(request: &Request, ask: &mut Ask<'_>, node: &str, points: &str) -> Result<(), RipError> {
+    if request.dry_run {
+        return Err(RipError::Refused(format!(
+            "the disc in {node} is mounted on {points}, and a look changes nothing: leave out -n, and it is unmounted; or look at it as it is (--shared)"
+        )));
+    }
     if request.unmount {
         return Ok(());
     }
@@ -260,5 +272,37 @@ fn permit_unmount(request: &Request, ask: &mut Ask<'_>, node: &str, points: &str
         Answer::Unasked => Err(RipError::Usage(format!(
             "the disc in {node} is mounted on {points}, and --json asks no questions: say --unmount, --shared or --yes"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::ui::args::discrip::Args;
+
+    /// What becomes of a mounted disc, and how often the person was asked.
+    fn permitted(options: &[&str], answer: Answer) -> (Result<(), RipError>, u32) {
+        let args = Args::try_parse_from([&["discrip", "/dev/sr0", "out.iso"], options].concat()).unwrap();
+        let request = args.request(&args.operands().unwrap()).unwrap();
+        let mut asked = 0;
+        let mut ask = |_: &Question| {
+            asked += 1;
+            answer
+        };
+        (permit_unmount(&request, &mut ask, "/dev/sr0", "/mnt"), asked)
+    }
+
+    #[test]
+    fn a_look_unmounts_nothing_and_does_not_ask_to() {
+        for options in [&["-n"][..], &["-n", "--unmount"], &["-n", "--yes"]] {
+            let (permitted, asked) = permitted(options, Answer::Yes);
+            assert!(matches!(permitted, Err(RipError::Refused(why)) if why.contains("/mnt") && why.contains("--shared")));
+            assert_eq!(asked, 0, "{options:?}");
+        }
+        assert!(matches!(permitted(&["--unmount"], Answer::No), (Ok(()), 0)));
+        assert!(matches!(permitted(&[], Answer::Yes), (Ok(()), 1)));
+        assert!(matches!(permitted(&[], Answer::No), (Err(RipError::Refused(_)), 1)));
     }
 }

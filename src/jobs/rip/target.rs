@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
 
-use crate::disc::Record;
+use crate::disc::{DriveName, Record};
 use crate::jobs::beside;
 use crate::medium::{Output, OutputError, OutputKind, save, temporary};
-use crate::mmc::SECTOR;
+use crate::mmc::{Extent, SECTOR};
 use crate::rescue::mapfile::{self, Mapfile, Position};
 use crate::rescue::policy::RUN_OUT;
 use crate::rescue::{Extents, Phase, Resume, State};
@@ -309,7 +309,17 @@ fn real(path: &Path) -> Option<PathBuf> {
 impl Begun {
     /// Sectors that the map covers.
     pub(super) fn sectors(&self) -> u32 {
-        u32::try_from(self.mapfile.end().div_ceil(SECTOR as u64)).unwrap_or(u32::MAX)
+        u32::try_from(self.mapfile.known_end().div_ceil(SECTOR as u64)).unwrap_or(u32::MAX)
+    }
+
+    /// The sectors of a part of the disc, or of all of it, that only other drives than this one gave up.
+    pub(super) fn untried_by(&self, drive: &DriveName, map: &Extents<State>, part: Option<Extent>) -> Vec<Extent> {
+        let Some(record) = &self.record else { return Vec::new() };
+        let untried = record.untried_by(drive, map);
+        let part = part.unwrap_or(Extent::between(0, map.len()));
+        let within = |extent: Extent| Extent::between(extent.first.max(part.first), extent.end().min(part.end()));
+        let overlaps = |extent: &Extent| extent.first < part.end() && part.first < extent.end();
+        untried.iter().filter(|run| run.value).map(|run| run.extent).filter(overlaps).map(within).collect()
     }
 
     /// Where copying stood.
@@ -329,17 +339,18 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Saves both where there is a place for them.
+    /// Saves both where there is a place for them. The record first: whatever comes between the two, the map calls no sector finished
+    /// whose origin is not known.
     pub(super) fn save(&self, map: Option<&Path>, record: Option<&Path>) -> io::Result<()> {
-        if let Some(path) = map {
-            save(path, |out| mapfile::write(out, &self.head, self.position, &self.map))?;
-        }
         if let Some(path) = record {
             save(path, |out| {
                 serde_json::to_writer(&mut *out, &self.record)
                     .map_err(io::Error::from)
                     .and_then(|()| io::Write::write_all(out, b"\n"))
             })?;
+        }
+        if let Some(path) = map {
+            save(path, |out| mapfile::write(out, &self.head, self.position, &self.map))?;
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ use crate::ui::{Results, Style};
     name = "discrip",
     version,
     max_term_width = 98,
-    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list\n       discrip --status IMAGE\n       discrip [OPTIONS] --batch DIR [DRIVE...]"
+    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list\n       discrip --status IMAGE [MAP]\n       discrip [OPTIONS] --batch DIR [DRIVE...]"
 )]
 pub struct Args {
     /// DRIVE IMAGE [MAP], or IMAGE; with --batch each DRIVE
@@ -38,8 +38,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "operands")]
     pub list: bool,
     /// Say where IMAGE stands, after its map and record, also while another run is at work on it; nothing is written
-    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["operands", "list"])]
-    pub status: Option<PathBuf>,
+    #[arg(long, value_names = ["IMAGE", "MAP"], num_args = 1..=2, conflicts_with_all = ["operands", "list"])]
+    pub status: Vec<PathBuf>,
     /// Image disc after disc into the folder DIR, each DRIVE beside the others, all drives if none is named: wait for a disc, name it, read
     /// it, open the tray; a row for each goes to DIR/batch.csv and DIR/batch.jsonl. A disc that is in DIR already is not read again
     #[arg(long, value_name = "DIR", conflicts_with_all = ["list", "status", "range", "force", "same_disc", "dry_run", "record", "checksum", "sha256"])]

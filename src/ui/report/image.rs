@@ -6,7 +6,7 @@ use crate::mmc::Class;
 use crate::ui::escape::Escaped;
 use crate::ui::units::{percent, size, span, time};
 
-use super::hurt;
+use super::{hurt, origins};
 
 /// Damage is listed up to this many places; the map has them all.
 const LISTED: usize = 10;
@@ -24,7 +24,7 @@ pub(super) fn summary(image: &ImageOutcome, elapsed: u64) -> Vec<String> {
         format!("{} read ({})", image.good, percent(image.good.into(), image.sectors.into()))
     };
     let done = format!("{verb}  {name}: {} sectors ({}), {all}, in {}", image.sectors, size(image.sectors), time(elapsed));
-    [Some(done), brought_back(image), weak(image)].into_iter().flatten().collect()
+    [Some(done), origins(&image.origins), brought_back(image), weak(image)].into_iter().flatten().collect()
 }
 
 /// Which way of the retries brought back how many sectors.
@@ -81,7 +81,7 @@ pub(super) fn advice(image: &ImageOutcome) -> Option<String> {
         }
         () if image.map.is_none() => "read the disc into a file: then what is missing can be tried again",
         () => {
-            "clean the disc, try --speed 4, or another drive, and run the command with --retries 1: only what is missing is read again"
+            "clean the disc, or try --speed 4, and run the command with --retries 1; or take another drive: only what is missing is read again"
         }
     };
     Some(format!("next    {text}"))

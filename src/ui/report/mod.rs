@@ -6,7 +6,7 @@ mod image;
 mod medium;
 mod standing;
 
-use crate::disc::{SizeDecision, Track, TrackKind};
+use crate::disc::{Origin, SizeDecision, Track, TrackKind};
 use crate::event::{
     Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseChange, PhaseName, Progress, ReadingProgress, Row, Targets,
     TransferPhase, Trouble, Unit,
@@ -146,6 +146,19 @@ pub(super) fn summary(result: &JobResult) -> Vec<String> {
         Some(Outcome::Batch(batch)) => vec![disc::summary(batch)],
         Some(Outcome::Standing(_)) | None => Vec::new(),
     }
+}
+
+/// Where the sectors of an image come from, if not from one drive alone.
+fn origins(origins: &[Origin]) -> Option<String> {
+    let drive = |origin: &Origin| match &origin.drive {
+        Some(drive) => {
+            let serial = drive.serial.as_ref().map_or_else(String::new, |serial| format!(" (serial {serial})"));
+            format!("{} {}{serial}", drive.vendor, drive.product)
+        }
+        None => "another program".into(),
+    };
+    let list: Vec<String> = origins.iter().map(|origin| format!("{}: {}", drive(origin), origin.sectors)).collect();
+    (list.len() > 1).then(|| format!("from    {}", Escaped(&list.join("; "))))
 }
 
 /// Where an image stands: what was asked for, and so a result.

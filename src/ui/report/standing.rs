@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{LastRun, PhaseName, Standing};
+use crate::event::{PhaseName, Standing};
 use crate::mmc::Class;
 use crate::rescue::Phase;
 use crate::ui::escape::Escaped;
 use crate::ui::units::{percent, size};
 
-use super::{hurt, phase_name};
+use super::{hurt, origins, phase_name};
 
 /// Some lines: which disc, how much of it, where, what is damaged, which files that hits, and the last run.
 pub(super) fn lines(standing: &Standing) -> Vec<String> {
-    [Some(disc(standing)), Some(amounts(standing)), position(standing), damage(standing)]
-        .into_iter()
-        .flatten()
-        .chain(standing.hurt.iter().flat_map(|hurt| hurt::lines(hurt, "--status --json")))
-        .chain(standing.last_run.as_ref().map(last_run))
-        .collect()
+    let hurt = standing.hurt.iter().flat_map(|hurt| hurt::lines(hurt, "--status --json"));
+    let about_disc = [Some(disc(standing)), Some(amounts(standing)), position(standing), damage(standing)];
+    about_disc.into_iter().flatten().chain(hurt).chain(origins(&standing.origins)).chain(last_run(standing)).collect()
 }
 
 fn disc(standing: &Standing) -> String {
@@ -59,11 +56,16 @@ fn damage(standing: &Standing) -> Option<String> {
     (!list.is_empty()).then(|| format!("missing {}", list.join(", ")))
 }
 
-fn last_run(run: &LastRun) -> String {
+/// The last run. Only the lock on the image tells one that is at work from one that was killed.
+fn last_run(standing: &Standing) -> Option<String> {
+    let Some(run) = &standing.last_run else {
+        return standing.at_work.then(|| "run     a program is at work on it now".into());
+    };
     let end = match (&run.end, run.status) {
+        _ if standing.at_work => "at work now".into(),
         (Some(end), Some(status)) => format!("ended {} with status {status}", Escaped(end)),
-        _ => "not ended: it is at work, or was killed".into(),
+        _ => "killed before its end; the same command goes on".into(),
     };
     let drive = format!("{}: {} {}", run.drive.node, run.drive.vendor, run.drive.product);
-    format!("run     begun {} ({}), {end}", Escaped(&run.start), Escaped(&drive))
+    Some(format!("run     begun {} ({}), {end}", Escaped(&run.start), Escaped(&drive)))
 }
