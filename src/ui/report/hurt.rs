@@ -74,7 +74,7 @@ fn unknown(place: &Unknown) -> String {
         Why::NotCovered => "discrip can't read this kind of file or partition",
         Why::Excess => "directories without end, or seen before",
     };
-    format!("{} ({}): there may be more in it than is known: {why}", Escaped(&place.path), tree(place.tree))
+    format!("{} ({}): not all is known of it: {why}", Escaped(&place.path), tree(place.tree))
 }
 
 fn tree(tree: Tree) -> &'static str {
