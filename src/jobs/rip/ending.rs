@@ -73,10 +73,12 @@ pub(super) fn end(
     }
 }
 
-/// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read.
+/// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read, or may be:
+/// without a record, only the disc can tell how long it is. `seen`: its sectors, once it was looked at.
 pub(super) fn of_finished(
     request: &Request,
     target: &Target,
+    seen: Option<u32>,
     observer: &mut dyn Observer,
     stop: &Stop,
 ) -> Option<Result<JobResult, RipError>> {
@@ -87,7 +89,11 @@ pub(super) fn of_finished(
     // An image that is not there, or not of this length, is made so by a run.
     let length = target.image.as_deref().and_then(|image| std::fs::metadata(image).ok()).map_or(0, |meta| meta.len());
     let is_there = length >= begun.mapfile.end();
-    (settled && bad_are_final && is_there && !request.force).then(|| finish_again(request, target, begun, map, observer, stop))
+    // The kernel makes a disc shorter when one of its last sectors is bad (`sr_done` in drivers/scsi/sr.c), and a program that reads it by
+    // the block layer, as ddrescue does, calls the rest of it the whole disc.
+    let is_whole = begun.record.is_some() || seen.is_some_and(|seen| begun.sectors() >= seen);
+    (settled && bad_are_final && is_there && is_whole && !request.force)
+        .then(|| finish_again(request, target, begun, map, observer, stop))
 }
 
 fn finish_again(
@@ -146,15 +152,17 @@ fn finish_again(
 
 /// What there is to say of an image that nothing is read for.
 fn finished_before(target: &Target, begun: &Begun, planner: &Planner) -> String {
-    let disc = begun.record.as_ref().map_or_else(String::new, |record| {
-        let label = record.disc.label.as_deref().unwrap_or("without a label");
-        format!(" (the {} {label})", record.disc.kind)
-    });
     let how = match planner.map().count(State::Bad) {
         0 => "is complete already".to_string(),
         bad => format!("was finished before, with {bad} sectors missing (--retries 1 tries them again)"),
     };
-    format!("{}{disc} {how}; the disc in the drive was not looked at: another disc needs another name", target.name())
+    let Some(record) = &begun.record else { return format!("{} {how}", target.name()) };
+    let label = record.disc.label.as_deref().unwrap_or("without a label");
+    let kind = &record.disc.kind;
+    format!(
+        "{} (the {kind} {label}) {how}; the disc in the drive was not looked at: another disc needs another name",
+        target.name()
+    )
 }
 
 /// True when a record's damage is what the map says.

@@ -125,7 +125,7 @@ fn attempt(
         ImageOperand::Folder(_) => None,
         _ => Some(examine(request, &request.image)?),
     };
-    if let Some(result) = examined.as_ref().and_then(|target| ending::of_finished(request, target, observer, stop)) {
+    if let Some(result) = examined.as_ref().and_then(|target| ending::of_finished(request, target, None, observer, stop)) {
         if request.opens_tray() {
             Drive::new(port.open()?.transport, stop.clone()).eject().map_err(|error| RipError::drive(&error))?;
         }
@@ -148,7 +148,7 @@ fn attempt(
         Existing::Begun(begun) if !request.force => resume(&mut station, &mut disc, &target, begun, request, observer)?,
         _ => (Extents::new(disc.layout.size.sectors, State::NonTried), Samples::new(disc.layout.size.sectors)),
     };
-    if let Some(result) = ending::of_finished(request, &target, observer, stop) {
+    if let Some(result) = ending::of_finished(request, &target, Some(disc.layout.size.sectors), observer, stop) {
         return result;
     }
     if let Some(range) = request.range.filter(|range| range.end() > map.len()) {
