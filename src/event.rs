@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::disc::{Damage, DriveName, Region, SizeDecision, Track};
 use crate::medium::Spans;
@@ -44,6 +44,8 @@ pub enum Event {
     Targets(Targets),
     /// One of many images was compared with what is known of it.
     Checked(Checked),
+    /// A disc of a batch is done with.
+    Row(Box<Row>),
     /// The end.
     Result(Box<JobResult>),
 }
@@ -68,7 +70,7 @@ pub struct PhaseChange {
 }
 
 /// The phases of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum PhaseName {
     /// Reading a disc.
@@ -78,7 +80,7 @@ pub enum PhaseName {
 }
 
 /// The phases that go through all bytes once, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TransferPhase {
     /// Computing digests of what was written.
@@ -96,7 +98,7 @@ pub enum TransferPhase {
 }
 
 /// What progress counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// Sectors of 2048 bytes.
@@ -106,7 +108,7 @@ pub enum Unit {
 }
 
 /// Where a job stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// What is being done.
     pub phase: PhaseName,
@@ -128,7 +130,7 @@ pub struct Progress {
 }
 
 /// Where the reading of a disc stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadingProgress {
     /// The sector that the drive is at.
     pub lba: u32,
@@ -243,6 +245,64 @@ pub struct Checked {
     pub text: String,
 }
 
+/// A disc of a batch: the row that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// When it was done with, UTC (RFC 3339).
+    pub end: String,
+    /// The drive as it was named.
+    pub node: String,
+    /// The drive's serial number.
+    pub serial: Option<String>,
+    /// Kind of disc; `None`, as what follows, where the disc was refused before that was known.
+    pub kind: Option<String>,
+    /// Label of the volume.
+    pub label: Option<String>,
+    /// Sectors of the image, or else of the disc.
+    pub sectors: Option<u32>,
+    /// The image's name in the folder.
+    pub image: Option<String>,
+    /// As if it had been the only disc.
+    pub status: Status,
+    /// The same in a word.
+    pub outcome: DiscOutcome,
+    /// Sectors that failed alone.
+    pub bad: Option<u32>,
+    /// Sectors not settled.
+    pub unread: Option<u32>,
+    /// Digest by algorithm.
+    pub digests: BTreeMap<String, String>,
+    /// Seconds of the wall's clock since the disc was recognised.
+    pub seconds: u64,
+    /// Every reason for the status.
+    pub reasons: Vec<String>,
+}
+
+/// What became of a disc of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiscOutcome {
+    /// Every sector was read.
+    Whole,
+    /// Finished, and some sectors could not be read.
+    Damaged,
+    /// The folder had its image; nothing was read.
+    AlreadyThere,
+    /// Not a disc for this program, or it could not be read safely.
+    Refused,
+    /// Failed.
+    Failed,
+    /// Stopped before the end: put in again, it goes on.
+    Stopped,
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct BatchOutcome {
+    /// Discs by what became of them.
+    pub discs: BTreeMap<DiscOutcome, u64>,
+}
+
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobResult {
@@ -271,6 +331,8 @@ pub enum Outcome {
     Verify(VerifyOutcome),
     /// Where an image stands.
     Standing(Box<Standing>),
+    /// The discs of a batch.
+    Batch(BatchOutcome),
 }
 
 /// What came of writing an image.

@@ -1,10 +1,10 @@
 //! Exit status: the same in all programs (docs/formats.md).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How a program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(into = "u8")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
 pub enum Status {
     /// Done and proved.
     Done = 0,
@@ -24,21 +24,31 @@ pub enum Status {
     Stopped = 7,
 }
 
+/// The one that counts first.
+const ORDER: [Status; 8] = [
+    Status::Usage,
+    Status::Refused,
+    Status::Corrupt,
+    Status::Different,
+    Status::Failed,
+    Status::Stopped,
+    Status::Unreadable,
+    Status::Done,
+];
+
 impl Status {
     /// When both apply, the one that counts: the first of 2 5 6 4 1 7 3 0.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        const ORDER: [Status; 8] = [
-            Status::Usage,
-            Status::Refused,
-            Status::Corrupt,
-            Status::Different,
-            Status::Failed,
-            Status::Stopped,
-            Status::Unreadable,
-            Status::Done,
-        ];
         ORDER.into_iter().find(|status| [self, other].contains(status)).unwrap_or(self)
+    }
+}
+
+impl TryFrom<u8> for Status {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        ORDER.into_iter().find(|status| u8::from(*status) == number).ok_or_else(|| format!("{number} is no exit status"))
     }
 }
 

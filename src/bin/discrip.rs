@@ -1,20 +1,21 @@
-//! `discrip DRIVE IMAGE [MAP]`: a disc into an image.
+//! `discrip DRIVE IMAGE [MAP]`: a disc into an image; `discrip --batch DIR DRIVE…`: disc after disc.
 
 use std::io::ErrorKind;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use discsmith::emulated;
 use discsmith::event::JobResult;
-use discsmith::jobs::{drives, rip};
+use discsmith::jobs::batch::{self, Batch};
+use discsmith::jobs::{Answer, Question, drives, rip};
 use discsmith::scsi::Port;
 use discsmith::scsi::linux::{SgPort, Sharing};
 use discsmith::scsi::recording::RecordingPort;
 use discsmith::status::Status;
 use discsmith::sys::{Stop, Sysfs};
-use discsmith::ui::Screen;
-use discsmith::ui::args::discrip::{Args, Operands};
+use discsmith::ui::args::discrip::Args;
 use discsmith::ui::args::{Arguments, EMULATED};
 use discsmith::ui::program::{self, NoJob};
+use discsmith::ui::{Board, Prompt, Screen};
 
 fn main() -> ExitCode {
     program::run(work)
@@ -29,9 +30,13 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
         return Ok(program::told(rip::standing(image), screen));
     }
     let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
+    if let Some(folder) = &args.batch {
+        let (batch, drives) = args.batch(folder).map_err(|error| usage(&error))?;
+        return many(args, &batch, drives, screen, stop);
+    }
     let operands = args.operands().map_err(|error| usage(&error))?;
     let request = args.request(&operands).map_err(|error| usage(&error))?;
-    let mut port = port(args, &operands)?;
+    let mut port = port(args, operands.drive.as_deref())?;
     if let Some(path) = &args.record {
         let recording = RecordingPort::new(port, path);
         port = Box::new(recording.map_err(|error| {
@@ -42,13 +47,49 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
     Ok(rip::run(&request, port, &mut |question| args.show().prompt().ask(question, stop), screen, stop))
 }
 
+/// A batch: one drive here, several in a process each.
+fn many(args: &Args, batch: &Batch, mut drives: Vec<String>, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJob> {
+    if drives.is_empty() {
+        drives = Sysfs::default().drives().iter().map(|found| found.node.display().to_string()).collect();
+    }
+    match drives.as_slice() {
+        [] => Err((
+            Status::Stopped,
+            "this machine has no optical drive that Linux knows; plug one in, or name an emulated one".into(),
+        )),
+        [only] => {
+            screen.show_drive(only);
+            // Nobody is asked: the discs to come would wait for the answer.
+            let ask = &mut |question: &Question| match args.show().prompt() {
+                Prompt::Yes => Prompt::Yes.ask(question, stop),
+                Prompt::Terminal | Prompt::Never => Answer::Nobody,
+            };
+            Ok(batch::station(batch, port(args, Some(only))?, ask, screen, stop))
+        }
+        several => {
+            let program =
+                std::env::current_exe().map_err(|error| (Status::Failed, format!("finding discrip itself: {error}")))?;
+            let mut board = Board::new(screen, several);
+            let command = |drive: &String| {
+                let mut command = Command::new(&program);
+                command.args(Args::of_drive(drive, board.style()));
+                (drive.clone(), command)
+            };
+            let programs = several.iter().map(command).collect();
+            let result = batch::supervise(programs, &mut |drive, said| board.show(drive, said), stop);
+            drop(board);
+            Ok(program::told(result, screen))
+        }
+    }
+}
+
 /// The drive that is meant.
-fn port(args: &Args, operands: &Operands) -> Result<Box<dyn Port>, NoJob> {
+fn port(args: &Args, drive: Option<&str>) -> Result<Box<dyn Port>, NoJob> {
     let sysfs = Sysfs::default();
-    let node = match &operands.drive {
+    let node = match drive {
         Some(named) => match named.strip_prefix(EMULATED) {
             Some(emulated) => return emulated::port(emulated).map_err(|error| (Status::Usage, error.to_string())),
-            None => named.clone(),
+            None => named.to_string(),
         },
         None => match drives::with_disc(&sysfs).as_slice() {
             [only] => only.clone(),

@@ -1,5 +1,6 @@
 //! Each job's story from top to bottom.
 
+pub mod batch;
 mod beside;
 pub mod cards;
 pub mod drives;

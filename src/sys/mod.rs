@@ -1,9 +1,11 @@
 //! What the program asks of Linux itself. The only unsafe code is here, and raw file descriptors never leave.
 //!
 //! [`sg`] sends SCSI commands, [`Stop`] hears signals, [`Sysfs`] and [`mounts`] tell which drives there are and what is mounted,
-//! [`Topology`] which disks there are and what stands on them, [`holders`] and [`writers`] who has a device open, [`Space`] how much an output can take, [`Inhibit`] keeps the machine awake.
+//! [`Topology`] which disks there are and what stands on them, [`holders`] and [`writers`] who has a device open, [`Space`] how much an output can take, [`Inhibit`] keeps the machine awake,
+//! [`tether`] ends child processes.
 
 mod buffer;
+mod child;
 pub mod disk;
 mod drives;
 mod holders;
@@ -21,6 +23,7 @@ pub mod topology;
 mod unmount;
 
 pub use buffer::Buffer;
+pub use child::tether;
 pub use drives::Found;
 pub use holders::{holders, users_of, writers};
 pub use inhibit::Inhibit;

@@ -3,7 +3,7 @@
 use std::io::stderr;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::event::Progress;
 
@@ -22,12 +22,32 @@ pub(super) struct Bar {
 
 impl Bar {
     pub(super) fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-        // The template is a constant; a wrong one would show as the plain bar.
-        if let Ok(style) = ProgressStyle::with_template("[{bar:16}] {wide_msg}") {
+        Self::with(ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr()), "[{bar:16}] {wide_msg}")
+    }
+
+    /// One of several, each below the one before; `name` stands before it.
+    pub(super) fn of(bars: &MultiProgress, name: String) -> Self {
+        Self::with(bars.add(ProgressBar::new(1)).with_prefix(name), "{prefix} [{bar:16}] {wide_msg}")
+    }
+
+    fn with(bar: ProgressBar, template: &'static str) -> Self {
+        // The templates are constants; a wrong one would show as the plain bar.
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
         Self { bar, heard: Instant::now(), text: String::new() }
+    }
+
+    /// Nothing is read at present: says what there is to say instead.
+    pub(super) fn rest(&mut self, text: String) {
+        self.text.clear();
+        self.bar.set_position(0);
+        self.bar.set_message(text);
+    }
+
+    /// True while there is no progress.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.text.is_empty()
     }
 
     pub(super) fn progress(&mut self, progress: &Progress) {

@@ -10,12 +10,15 @@ const VERSION: u32 = 1;
 #[derive(Serialize)]
 struct Line<'a> {
     v: u32,
+    /// The drive of a batch that the event is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drive: Option<&'a str>,
     #[serde(flatten)]
     event: &'a Event,
 }
 
 /// One line without its end.
-pub(super) fn line(event: &Event) -> String {
+pub(super) fn line(event: &Event, drive: Option<&str>) -> String {
     // Every key is a string and every number finite, so this can't fail; an empty line would say that it did.
-    serde_json::to_string(&Line { v: VERSION, event }).unwrap_or_default()
+    serde_json::to_string(&Line { v: VERSION, drive, event }).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod bar;
+mod board;
 mod escape;
 mod json;
 mod lines;
@@ -12,5 +13,6 @@ mod screen;
 mod units;
 mod wrap;
 
+pub use board::Board;
 pub use prompt::Prompt;
 pub use screen::{Results, Screen, Style, Verbosity};

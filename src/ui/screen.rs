@@ -51,6 +51,8 @@ pub struct Screen {
     bar: Option<Bar>,
     lines: Option<Lines>,
     last: Option<Progress>,
+    /// The drive of a batch that is shown.
+    drive: Option<String>,
     /// A line for stdout could not be written.
     lost: bool,
 }
@@ -62,7 +64,7 @@ impl Screen {
         let on_terminal = io::stderr().is_terminal();
         let bar = !quiet && (style == Style::Bar || style == Style::Auto && on_terminal);
         let lines = !quiet && (style == Style::Lines || style == Style::Auto && !on_terminal);
-        Self { verbosity, results, bar: bar.then(Bar::new), lines: lines.then(Lines::new), last: None, lost: false }
+        Self { verbosity, results, bar: bar.then(Bar::new), lines: lines.then(Lines::new), last: None, drive: None, lost: false }
     }
 
     fn say(&mut self, line: &str) {
@@ -72,16 +74,36 @@ impl Screen {
         }
     }
 
+    /// Names the drive in each line of JSON: one of a batch.
+    pub fn show_drive(&mut self, drive: &str) {
+        self.drive = Some(drive.into());
+    }
+
+    /// True where a bar shows the progress.
+    pub(super) fn has_bar(&self) -> bool {
+        self.bar.is_some()
+    }
+
+    /// True where lines show it.
+    pub(super) fn has_lines(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    /// Where results go.
+    pub(super) fn results(&self) -> Results {
+        self.results
+    }
+
     /// True when results did not reach stdout.
     pub fn lost_results(&self) -> bool {
         self.lost
     }
 
-    fn output_line(&mut self, line: &str) {
+    pub(super) fn output_line(&mut self, line: &str) {
         self.lost |= writeln!(io::stdout(), "{line}").is_err();
     }
 
-    fn result_line(&mut self, line: &str) {
+    pub(super) fn result_line(&mut self, line: &str) {
         match self.results {
             Results::Stdout => self.output_line(&wrap(line, LABELLED, io::stdout())),
             Results::Stderr => error_line(line),
@@ -102,7 +124,7 @@ impl Screen {
 impl Observer for Screen {
     fn event(&mut self, event: &Event) {
         if self.results == Results::Json {
-            self.output_line(&json::line(event));
+            self.output_line(&json::line(event, self.drive.as_deref()));
         }
         match event {
             Event::Progress(progress) => {
@@ -133,6 +155,14 @@ impl Observer for Screen {
                 report::digests(result).iter().for_each(|line| self.digest_line(line));
             }
             Event::Targets(targets) => report::targets(targets).iter().for_each(|line| self.result_line(line)),
+            Event::Row(row) => {
+                // The next disc gets a bar of its own.
+                if let Some(mut bar) = self.bar.take() {
+                    bar.finish();
+                    self.bar = Some(Bar::new());
+                }
+                self.result_line(&report::row(row));
+            }
             Event::Checked(checked) => self.result_line(&report::checked(checked)),
             Event::Drives(drives) => report::drives(drives).iter().for_each(|line| self.result_line(line)),
             _ => {}

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that can't go on says where
 
+mod batch;
 mod checksums;
 mod common;
 mod damaged_disc;

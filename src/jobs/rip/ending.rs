@@ -20,7 +20,7 @@ use crate::trust::{Expected, Sums};
 use super::reading::{Log, Reading, Saving, Tally, output_failed};
 use super::start::head;
 use super::target::{Begun, Existing, Target};
-use super::{Request, RipError, expected, wanted_digests};
+use super::{ImageOperand, Request, RipError, expected, wanted_digests};
 
 /// Ends a run. What was read is saved, however the run ended.
 pub(super) fn end(
@@ -109,7 +109,7 @@ fn finish_again(
     for damage in begun.record.iter().flat_map(|record| &record.damage) {
         planner.recall(damage.extent, damage.class);
     }
-    observer.event(&Event::notice(finished_before(target, begun, &planner)));
+    observer.event(&Event::notice(finished_before(request, target, begun, &planner)));
     let wanted = wanted_digests(request, target)?;
     let known = begun.record.as_ref().map(|record| &record.digests);
     let all_known = known.is_some_and(|known| wanted.iter().all(|algorithm| known.contains_key(algorithm.name())));
@@ -151,18 +151,20 @@ fn finish_again(
 }
 
 /// What there is to say of an image that nothing is read for.
-fn finished_before(target: &Target, begun: &Begun, planner: &Planner) -> String {
+fn finished_before(request: &Request, target: &Target, begun: &Begun, planner: &Planner) -> String {
+    let disc = begun.record.as_ref().map_or_else(String::new, |record| {
+        let label = record.disc.label.as_deref().unwrap_or("without a label");
+        format!(" (the {} {label})", record.disc.kind)
+    });
     let how = match planner.map().count(State::Bad) {
         0 => "is complete already".to_string(),
         bad => format!("was finished before, with {bad} sectors missing (--retries 1 tries them again)"),
     };
-    let Some(record) = &begun.record else { return format!("{} {how}", target.name()) };
-    let label = record.disc.label.as_deref().unwrap_or("without a label");
-    let kind = &record.disc.kind;
-    format!(
-        "{} (the {kind} {label}) {how}; the disc in the drive was not looked at: another disc needs another name",
-        target.name()
-    )
+    let looked = match (&request.image, &begun.record) {
+        (ImageOperand::Folder(_), _) | (_, None) => "it is the disc in the drive",
+        _ => "the disc in the drive was not looked at: another disc needs another name",
+    };
+    format!("{}{disc} {how}; {looked}", target.name())
 }
 
 /// True when a record's damage is what the map says.

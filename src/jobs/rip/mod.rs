@@ -7,6 +7,7 @@ mod ending;
 mod error;
 mod limits;
 mod look;
+mod naming;
 mod reading;
 mod recognition;
 mod samples;
@@ -19,7 +20,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::disc::{Damage, Identity};
+use crate::disc::Damage;
 use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome};
 use crate::medium::OutputKind;
 use crate::mmc::{Class, Drive, Extent, Speed};
@@ -34,9 +35,10 @@ pub use error::RipError;
 pub use limits::Limits;
 pub(in crate::jobs) use look::Disc;
 pub use look::label_of;
+use naming::Chosen;
 use samples::Samples;
 pub use standing::standing;
-use start::{Start, resume};
+use start::{Start, recognise, resume};
 use station::Station;
 use target::{Existing, Fate, Target};
 
@@ -93,7 +95,7 @@ pub enum ImageOperand {
     Stdout,
     /// A file, a pipe or a device.
     Path(PathBuf),
-    /// A folder: the disc's label names the image.
+    /// A folder: the image has a name there already, or gets one after the disc's label.
     Folder(PathBuf),
 }
 
@@ -140,12 +142,16 @@ fn attempt(
         }
         other => other?,
     };
-    let mut target = match examined {
-        Some(target) => target,
-        None => examine(request, &named_by(&request.image, &disc.identity))?,
+    let Chosen { mut target, looked, claim } = match (examined, &request.image) {
+        (None, ImageOperand::Folder(folder)) => naming::choose(folder, &mut station, &disc, request, observer, stop)?,
+        (None, image) => Chosen { target: examine(request, image)?, looked: None, claim: None },
+        (Some(target), _) => Chosen { target, looked: None, claim: None },
     };
     let (map, samples) = match &target.existing {
-        Existing::Begun(begun) if !request.force => resume(&mut station, &mut disc, &target, begun, request, observer)?,
+        Existing::Begun(begun) if !request.force => {
+            let looked = looked.unwrap_or_else(|| recognise(&mut station, &disc, &target, begun));
+            resume(looked, &mut disc, &target, begun, request, observer)?
+        }
         _ => (Extents::new(disc.layout.size.sectors, State::NonTried), Samples::new(disc.layout.size.sectors)),
     };
     if let Some(result) = ending::of_finished(request, &target, Some(disc.layout.size.sectors), observer, stop) {
@@ -187,6 +193,7 @@ fn attempt(
     }
     let start = Start { station: &mut station, disc: &disc, request, target: &target, output: &output, stop, observer };
     let mut reading = start.begin(map, samples, begun)?;
+    drop(claim);
     let ended = reading.run();
     ending::end(reading, ended, &target, &output)
 }
@@ -210,20 +217,6 @@ fn examine(request: &Request, image: &ImageOperand) -> Result<Target, RipError> 
         ));
     }
     Ok(target)
-}
-
-/// `FOLDER/LABEL.iso`; a disc without a label is named after its kind and its system area.
-fn named_by(image: &ImageOperand, identity: &Identity) -> ImageOperand {
-    let ImageOperand::Folder(folder) = image else { return image.clone() };
-    let unnamed = || {
-        let digest = identity.system_area.0.iter().flatten().next().map_or("unknown", |digest| &digest[..12]);
-        format!("{}-{digest}", identity.kind)
-    };
-    let label = identity.label.clone().unwrap_or_else(unnamed);
-    let safe = |c: char| if c.is_control() || c == '/' || c == '\u{fffd}' { '_' } else { c };
-    let name: String = label.chars().map(safe).collect();
-    let name = name.trim_start_matches('.');
-    ImageOperand::Path(folder.join(format!("{}.iso", if name.is_empty() { "disc" } else { name })))
 }
 
 /// The algorithms to compute: those asked for, and those that the expectation needs.

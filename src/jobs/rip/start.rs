@@ -23,15 +23,8 @@ use super::station::Station;
 use super::target::{Begun, Target};
 use super::{Request, RipError, now, wanted_digests};
 
-/// Is it the disc that the image was begun from? Then its map, fitted to the disc.
-pub(super) fn resume(
-    station: &mut Station,
-    disc: &mut Disc,
-    target: &Target,
-    begun: &Begun,
-    request: &Request,
-    observer: &mut dyn Observer,
-) -> Result<(Extents<State>, Samples), RipError> {
+/// Is it the disc that the image was begun from? And the samples by which it is known.
+pub(super) fn recognise(station: &mut Station, disc: &Disc, target: &Target, begun: &Begun) -> (Sameness, Samples) {
     let family = disc.layout.family();
     let (known, seen) = (begun.sectors(), disc.layout.size.sectors);
     let tolerance = family.block().max(RUN_OUT);
@@ -41,15 +34,28 @@ pub(super) fn resume(
         Sameness::CantTell
     };
     let recorded = begun.record.as_ref().map_or(Sameness::CantTell, |record| disc.identity.compare(&record.disc, family));
-    let map = begun.mapfile.to_extents(known);
     let image = target.image.as_deref().and_then(|image| File::open(image).ok());
-    let samples = image.map_or_else(|| Samples::new(known), |image| Samples::of_image(&image, &map));
+    let samples = image.map_or_else(|| Samples::new(known), |image| Samples::of_image(&image, &begun.mapfile.to_extents(known)));
     let looked = match length.clone().and(recorded.clone()) {
         // A contradiction is proof enough: the disc is not asked for more.
         Sameness::Other(_) => Sameness::CantTell,
         _ => samples.compare(&mut station.drive, 8),
     };
-    match length.and(recorded).and(looked) {
+    (length.and(recorded).and(looked), samples)
+}
+
+/// The map of an image that was begun, fitted to the disc; unless it was begun from another disc.
+pub(super) fn resume(
+    (sameness, samples): (Sameness, Samples),
+    disc: &mut Disc,
+    target: &Target,
+    begun: &Begun,
+    request: &Request,
+    observer: &mut dyn Observer,
+) -> Result<(Extents<State>, Samples), RipError> {
+    let (known, seen) = (begun.sectors(), disc.layout.size.sectors);
+    let map = begun.mapfile.to_extents(known);
+    match sameness {
         Sameness::Other(why) => {
             return Err(RipError::Refused(format!(
                 "{} was begun from another disc than the one in the drive: {why}; put in that disc, or give this one's image another name",

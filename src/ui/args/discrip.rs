@@ -5,21 +5,22 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser, ValueEnum};
 
+use crate::jobs::batch::Batch;
 use crate::jobs::rip::{ImageOperand, Limits, Request};
 use crate::mmc::{Extent, Speed};
 use crate::trust::Algorithm;
 
 use super::{Arguments, Checksum, EMULATED, Show, UsageError};
-use crate::ui::Results;
+use crate::ui::{Results, Style};
 
 /// Copies a disc into an image, whole or damaged.
 ///
 /// DRIVE is /dev/sr0, /dev/sg1, /dev/cdrom, a link in /dev/disk/by-id, or emulated:FILE (emulated:demo needs no hardware).
 /// IMAGE alone takes the only drive that holds a disc; a folder as IMAGE names the image after the disc's label; - is stdout.
 /// Beside IMAGE stand IMAGE.map (GNU ddrescue's mapfile, unless MAP names another) and IMAGE.json. The same command goes on after
-/// any end: a signal, a crash, a power cut.
+/// any end: a signal, a crash, a power cut. --batch takes disc after disc, from several drives at once.
 ///
 /// Exit status: 0 done, 1 failed, 2 usage, 3 some sectors unreadable, 5 refused, 6 wrong checksum, 7 stopped, the same command goes on.
 #[derive(Debug, Parser)]
@@ -27,11 +28,11 @@ use crate::ui::Results;
     name = "discrip",
     version,
     max_term_width = 98,
-    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list\n       discrip --status IMAGE"
+    override_usage = "discrip [OPTIONS] DRIVE IMAGE [MAP]\n       discrip [OPTIONS] IMAGE\n       discrip --list\n       discrip --status IMAGE\n       discrip [OPTIONS] --batch DIR [DRIVE...]"
 )]
 pub struct Args {
-    /// DRIVE IMAGE [MAP], or IMAGE
-    #[arg(value_name = "OPERAND", num_args = 0..=3)]
+    /// DRIVE IMAGE [MAP], or IMAGE; with --batch each DRIVE
+    #[arg(value_name = "OPERAND", num_args = 0..)]
     operands: Vec<OsString>,
     /// Show the drives of this machine and their discs
     #[arg(long, conflicts_with = "operands")]
@@ -39,6 +40,13 @@ pub struct Args {
     /// Say where IMAGE stands, after its map and record, also while another run is at work on it; nothing is written
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["operands", "list"])]
     pub status: Option<PathBuf>,
+    /// Image disc after disc into the folder DIR, each DRIVE beside the others, all drives if none is named: wait for a disc, name it, read
+    /// it, open the tray; a row for each goes to DIR/batch.csv and DIR/batch.jsonl. A disc that is in DIR already is not read again
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["list", "status", "range", "force", "same_disc", "dry_run", "record", "checksum", "sha256"])]
+    pub batch: Option<PathBuf>,
+    /// With --batch: end after N discs in each drive, and not only when a signal comes
+    #[arg(long, value_name = "N", requires = "batch", value_parser = clap::value_parser!(u64).range(1..))]
+    discs: Option<u64>,
     /// Wait for a disc
     #[arg(long)]
     wait: bool,
@@ -113,7 +121,8 @@ impl Args {
             [only] if is_drive(only) => return usage("the name of the image is missing"),
             [image] => (None, image, None),
             [drive, image] => (Some(drive), image, None),
-            [drive, image, map, ..] => (Some(drive), image, Some(PathBuf::from(map))),
+            [drive, image, map] => (Some(drive), image, Some(PathBuf::from(map))),
+            _ => return usage("there are more than a drive, an image and a map"),
         };
         if image.to_string_lossy().starts_with(EMULATED) {
             return usage("the drive comes first, then the image");
@@ -140,6 +149,47 @@ impl Args {
             _ => {}
         }
         Ok(Operands { drive, image, map })
+    }
+
+    /// The batch into `folder`, and the drives that are named.
+    pub fn batch(&self, folder: &Path) -> Result<(Batch, Vec<String>), UsageError> {
+        let usage = |text: String| Err(UsageError(format!("{text}; try: discrip --batch DIR /dev/sr0 /dev/sr1")));
+        if !folder.is_dir() {
+            return usage(format!("the folder {} does not exist", folder.display()));
+        }
+        let mut drives: Vec<String> = Vec::new();
+        for operand in &self.operands {
+            match operand.to_str() {
+                Some(drive) if drives.iter().any(|other| other == drive) => return usage(format!("{drive} is named twice")),
+                Some(drive) if is_drive(operand) => drives.push(drive.into()),
+                _ => return usage(format!("{} is not a drive", operand.to_string_lossy())),
+            }
+        }
+        let operands = Operands { drive: None, image: ImageOperand::Folder(folder.into()), map: None };
+        Ok((Batch { folder: folder.into(), discs: self.discs, request: self.request(&operands)? }, drives))
+    }
+
+    /// The command line for one drive of a batch: the options as they were given, but for how it is shown.
+    pub fn of_drive(drive: &str, style: Style) -> Vec<OsString> {
+        let command = Self::command();
+        let given = command.clone().get_matches();
+        let mut line: Vec<OsString> = vec![drive.into(), "--json".into()];
+        line.extend(style.to_possible_value().map(|style| format!("--progress={}", style.get_name()).into()));
+        for option in
+            command.get_arguments().filter(|option| !["operands", "json", "progress"].contains(&option.get_id().as_str()))
+        {
+            let Some(name) = option.get_long().map(|name| format!("--{name}")) else { continue };
+            match given.value_source(option.get_id().as_str()) {
+                Some(clap::parser::ValueSource::CommandLine) if option.get_action().takes_values() => {
+                    for value in given.get_raw(option.get_id().as_str()).into_iter().flatten() {
+                        line.extend([OsString::from(&name), value.into()]);
+                    }
+                }
+                Some(clap::parser::ValueSource::CommandLine) => line.push(name.into()),
+                _ => {}
+            }
+        }
+        line
     }
 
     /// The job that the options ask for.

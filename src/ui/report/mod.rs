@@ -1,13 +1,14 @@
 //! Events as sentences.
 
+mod disc;
 mod image;
 mod medium;
 mod standing;
 
 use crate::disc::{SizeDecision, Track, TrackKind};
 use crate::event::{
-    Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseChange, PhaseName, Progress, Targets, TransferPhase, Trouble,
-    Unit,
+    Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseChange, PhaseName, Progress, Row, Targets, TransferPhase,
+    Trouble, Unit,
 };
 use crate::mmc::Extent;
 use crate::rescue::Phase;
@@ -34,7 +35,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Medium(card) => medium::medium(card),
         Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) => return None,
         Event::Guard(_) => return None,
-        Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Result(_) => return None,
+        Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Row(_) | Event::Result(_) => return None,
     })
 }
 
@@ -137,6 +138,7 @@ pub(super) fn summary(result: &JobResult) -> Vec<String> {
         Some(Outcome::Image(image)) => image::summary(image, result.elapsed),
         Some(Outcome::Flash(flash)) => medium::flashed(flash, result),
         Some(Outcome::Verify(verify)) => medium::verified(verify, result),
+        Some(Outcome::Batch(batch)) => vec![disc::summary(batch)],
         Some(Outcome::Standing(_)) | None => Vec::new(),
     }
 }
@@ -162,7 +164,7 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
             medium::places("other bytes at the second reading", &verify.unsteady),
         ]
         .concat(),
-        Some(Outcome::Standing(_)) | None => Vec::new(),
+        Some(Outcome::Standing(_) | Outcome::Batch(_)) | None => Vec::new(),
     }
 }
 
@@ -170,7 +172,7 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
 pub(super) fn advice(result: &JobResult) -> Option<String> {
     match result.outcome.as_ref()? {
         Outcome::Image(image) => image::advice(image),
-        Outcome::Flash(_) | Outcome::Verify(_) | Outcome::Standing(_) => None,
+        Outcome::Flash(_) | Outcome::Verify(_) | Outcome::Standing(_) | Outcome::Batch(_) => None,
     }
 }
 
@@ -197,7 +199,7 @@ pub(super) fn digests(result: &JobResult) -> Vec<String> {
         Some(Outcome::Image(image)) => (image::name(image), image::holes(image)),
         Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_deref(), &flash.medium), medium::read_back(flash)),
         Some(Outcome::Verify(verify)) => (medium::verified_name(verify, result.status), medium::looked_at(verify)),
-        Some(Outcome::Standing(_)) | None => return Vec::new(),
+        Some(Outcome::Standing(_) | Outcome::Batch(_)) | None => return Vec::new(),
     };
     let lines = result.digests.iter().map(|(algorithm, hex)| format!("{} ({name}) = {hex}", algorithm.to_uppercase()));
     comment.filter(|_| !result.digests.is_empty()).into_iter().chain(lines).collect()
@@ -211,6 +213,11 @@ pub(super) fn targets(targets: &Targets) -> Vec<String> {
 /// One of many images.
 pub(super) fn checked(checked: &Checked) -> String {
     medium::checked(checked)
+}
+
+/// A disc of a batch.
+pub(super) fn row(row: &Row) -> String {
+    disc::row(row)
 }
 
 /// The drives of this machine.

@@ -1,0 +1,91 @@
+//! Several drives on one screen: a line for each, and above them what they say.
+
+use std::collections::BTreeMap;
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+
+use crate::event::{Progress, Row};
+use crate::jobs::batch::Said;
+
+use super::bar::Bar;
+use super::escape::Escaped;
+use super::report;
+use super::screen::{Results, Screen, Style, error_line};
+
+/// The screen of a batch. Each drive's own process writes its sentences.
+pub struct Board<'a> {
+    screen: &'a mut Screen,
+    /// On a terminal.
+    bars: Option<Bars>,
+}
+
+/// A bar for each drive.
+struct Bars {
+    all: MultiProgress,
+    of: BTreeMap<String, Bar>,
+}
+
+impl<'a> Board<'a> {
+    /// A board for these drives.
+    pub fn new(screen: &'a mut Screen, drives: &[String]) -> Self {
+        let bars = screen.has_bar().then(|| {
+            let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+            let longest = drives.iter().map(|drive| drive.chars().count()).max().unwrap_or(0);
+            let bar = |drive: &String| (drive.clone(), Bar::of(&all, format!("{:longest$}", Escaped(drive).to_string())));
+            let of = drives.iter().map(bar).collect();
+            Bars { all, of }
+        });
+        Self { screen, bars }
+    }
+
+    /// How each drive's process is to show its progress: where there are bars, they are here.
+    pub fn style(&self) -> Style {
+        if self.screen.has_lines() { Style::Lines } else { Style::None }
+    }
+
+    /// Shows what is said of a drive.
+    pub fn show(&mut self, drive: &str, said: Said<'_>) {
+        let bar = self.bars.as_mut().and_then(|bars| bars.of.get_mut(drive));
+        match said {
+            Said::Nothing => bar.into_iter().for_each(Bar::idle),
+            Said::Message(text) => {
+                bar.into_iter().filter(|bar| bar.is_at_rest()).for_each(|bar| bar.rest(text.trim().into()));
+                self.above(|_| error_line(&format!("{}: {text}", Escaped(drive))));
+            }
+            Said::Event(line, event) => {
+                if self.screen.results() == Results::Json {
+                    self.above(|screen| screen.output_line(line));
+                }
+                let bar = self.bars.as_mut().and_then(|bars| bars.of.get_mut(drive));
+                match event["event"].as_str() {
+                    Some("progress") => {
+                        let progress = serde_json::from_value::<Progress>(event.clone());
+                        progress.ok().zip(bar).into_iter().for_each(|(progress, bar)| bar.progress(&progress));
+                    }
+                    Some("row") => {
+                        let Ok(row) = serde_json::from_value::<Row>(event.clone()) else { return };
+                        let text = report::row(&row);
+                        bar.into_iter().for_each(|bar| bar.rest(text.clone()));
+                        self.above(|screen| screen.result_line(&text));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Prints above the bars.
+    fn above(&mut self, print: impl FnOnce(&mut Screen)) {
+        match &self.bars {
+            Some(bars) => bars.all.suspend(|| print(self.screen)),
+            None => print(self.screen),
+        }
+    }
+}
+
+impl Drop for Board<'_> {
+    fn drop(&mut self) {
+        // A bar that can't be cleared stays.
+        let _ = self.bars.as_ref().map(|bars| bars.all.clear());
+    }
+}
