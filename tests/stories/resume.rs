@@ -111,6 +111,22 @@ fn what_ddrescue_began_is_taken_over() {
 }
 
 #[test]
+fn a_disc_that_another_program_took_for_shorter_is_read_to_its_end() {
+    // As ddrescue leaves it when the kernel has made the disc shorter: image and map end together, and all is finished.
+    let folder = Folder::new();
+    let image = disc(21, SECTORS);
+    let seen = SECTORS - 60;
+    folder.write("disc.iso", &image);
+    folder.write("out.iso", &image[..seen as usize * 2048]);
+    folder.write("out.iso.map", mapfile(&[], '-', seen));
+    folder.ends(0, &["emulated:disc.iso", "out.iso"]);
+    folder.must_hold("out.iso", &image, &[]);
+    // The whole disc is known as such without a record, too.
+    folder.remove(&["out.iso.json"]);
+    folder.ends(0, &["emulated:disc.iso", "out.iso"]).must_say("is complete already");
+}
+
+#[test]
 fn ddrescue_takes_over_what_discrip_began() {
     if !installed("ddrescue") {
         return;

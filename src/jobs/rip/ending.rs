@@ -80,11 +80,13 @@ pub(super) fn end(
     }
 }
 
-/// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read, also
-/// where only other drives than this one have failed; it is asked who it is only where that matters.
+/// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read, or may be:
+/// without a record, only the disc can tell how long it is, and another drive may read where only others have failed. `seen`: the disc's
+/// sectors, once it was looked at. `drive` is asked who it is only where that matters.
 pub(super) fn of_finished(
     request: &Request,
     target: &Target,
+    seen: Option<u32>,
     drive: impl FnOnce() -> Option<DriveName>,
     observer: &mut dyn Observer,
     stop: &Stop,
@@ -97,7 +99,11 @@ pub(super) fn of_finished(
     // An image that is not there, or not of this length, is made so by a run.
     let length = target.image.as_deref().and_then(|image| std::fs::metadata(image).ok()).map_or(0, |meta| meta.len());
     let is_there = length >= begun.mapfile.end();
-    (settled && is_there && !request.force && bad_are_final()).then(|| finish_again(request, target, begun, map, observer, stop))
+    // The kernel makes a disc shorter when one of its last sectors is bad (`sr_done` in drivers/scsi/sr.c), and a program that reads it by
+    // the block layer, as ddrescue does, calls the rest of it the whole disc.
+    let is_whole = begun.record.is_some() || seen.is_some_and(|seen| begun.sectors() >= seen);
+    (settled && is_there && is_whole && !request.force && bad_are_final())
+        .then(|| finish_again(request, target, begun, map, observer, stop))
 }
 
 fn finish_again(
@@ -171,8 +177,8 @@ fn finished_before(request: &Request, target: &Target, begun: &Begun, planner: &
         }
     };
     let range = if request.range.is_some() { ", and --range has nothing to read" } else { "" };
-    let looked = match request.image {
-        ImageOperand::Folder(_) => "it is the disc in the drive",
+    let looked = match (&request.image, &begun.record) {
+        (ImageOperand::Folder(_), _) | (_, None) => "it is the disc in the drive",
         _ => "the disc in the drive was not looked at: another disc needs another name",
     };
     format!("{}{disc} {how}{range}; {looked}", target.name())

@@ -150,7 +150,7 @@ fn attempt(
     };
     let finished = examined.as_ref().and_then(|target| {
         let drive = || Station::name_of(&mut *port, stop);
-        ending::of_finished(request, target, drive, observer, stop)
+        ending::of_finished(request, target, None, drive, observer, stop)
     });
     if let Some(result) = finished {
         if request.opens_tray() {
@@ -179,7 +179,8 @@ fn attempt(
         }
         _ => Known::nothing(disc.layout.size.sectors),
     };
-    if let Some(result) = ending::of_finished(request, &target, || Some(station.name.clone()), observer, stop) {
+    let seen = Some(disc.layout.size.sectors);
+    if let Some(result) = ending::of_finished(request, &target, seen, || Some(station.name.clone()), observer, stop) {
         return result;
     }
     let sectors = known.map.len();

@@ -5,6 +5,7 @@
 mod bad_sticks;
 mod drives;
 mod guests;
+mod rescue;
 mod ring;
 mod served;
 mod sticks;
@@ -27,7 +28,7 @@ pub fn without_guest() -> impl Iterator<Item = (&'static str, Story)> {
 
 /// All others.
 pub fn of_guests() -> impl Iterator<Item = (&'static str, Story)> {
-    let rooms = [drives::ALL, troubled::ALL, guests::ALL, served::ALL, sticks::ALL, bad_sticks::ALL, long::SAMPLES];
+    let rooms = [drives::ALL, troubled::ALL, rescue::ALL, guests::ALL, served::ALL, sticks::ALL, bad_sticks::ALL, long::SAMPLES];
     rooms.into_iter().flatten().copied()
 }
 
