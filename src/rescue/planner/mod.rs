@@ -18,6 +18,9 @@
 
 mod command;
 mod copy;
+mod cost;
+mod forecast;
+mod naming;
 mod passes;
 mod region;
 mod trim;
@@ -28,6 +31,9 @@ use crate::mmc::{Class, Extent};
 
 use super::policy::{FIRST_COMMAND, TRANSPORT_TRIES};
 use super::{Extents, State, Way};
+use copy::{Detour, Inside};
+use cost::Costs;
+use naming::Naming;
 
 /// What the planner must know of the disc.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +53,15 @@ pub enum Order {
     EasyFirst,
     /// From the first to the last, each settled before the next: for pipes.
     InSequence,
+}
+
+/// Which way a pass goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From low LBAs to high ones.
+    Forwards,
+    /// From high LBAs to low ones.
+    Backwards,
 }
 
 /// Where the reading stands.
@@ -70,7 +85,7 @@ pub struct Resume {
     pub at: u32,
     /// The phase.
     pub phase: Phase,
-    /// Pass of the phase, from 1. Copy: 1 forwards, 2 backwards.
+    /// Pass of the phase, from 1.
     pub pass: u32,
 }
 
@@ -103,6 +118,13 @@ pub enum Outcome {
     NotTried,
 }
 
+/// Whether the sectors of a failed ECC block are asked for one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Singles {
+    Asked,
+    Spared,
+}
+
 /// What a read may still change, besides what failed alone.
 const UNSETTLED: [State; 3] = [State::NonTried, State::NonTrimmed, State::NonScraped];
 
@@ -128,7 +150,21 @@ pub struct Planner {
     command: u32,
     ceiling: u32,
     failures_in_a_row: u32,
+    costs: Costs,
+    naming: Naming,
+    /// A command whose first sector was named, to be read alone.
+    doubted: Option<Extent>,
+    detour: Option<Detour>,
+    inside: Inside,
+    /// The last failure came soon after the one before.
+    is_dense: bool,
+    /// The last jump, and where it led.
+    jumped: u32,
+    landed: u32,
     transport_tries: u32,
+    /// Of the first pass.
+    first_direction: Direction,
+    singles: Singles,
     /// The edge of a region that is being trimmed: its last sector comes next.
     trim_back: bool,
     /// A time-out made the pass leave sectors behind.
@@ -159,6 +195,16 @@ impl Planner {
             command,
             ceiling,
             failures_in_a_row: 0,
+            costs: Costs::UNKNOWN,
+            naming: Naming::Unknown,
+            doubted: None,
+            detour: None,
+            inside: Inside::default(),
+            is_dense: false,
+            jumped: 0,
+            landed: 0,
+            first_direction: Direction::Forwards,
+            singles: Singles::Asked,
             transport_tries: 0,
             trim_back: false,
             left_behind: false,
@@ -174,8 +220,19 @@ impl Planner {
     /// Goes on where an earlier run stood. Only copying cares: it must not run into the same damage from the front again.
     pub fn resume(&mut self, from: Resume) {
         if from.phase == Phase::Copy && self.order == Order::EasyFirst && from.at <= self.map.len() {
-            (self.pass, self.cursor) = (from.pass.clamp(1, 2), from.at);
+            (self.pass, self.cursor) = (from.pass.clamp(1, copy::SWEEP), from.at);
         }
+    }
+
+    /// Turns all passes round.
+    pub fn reverse(&mut self) {
+        self.first_direction = Direction::Backwards;
+        self.cursor = self.beginning();
+    }
+
+    /// Leaves what an ECC block that failed holds untried: such sectors stay `/`.
+    pub fn spare_singles(&mut self) {
+        self.singles = Singles::Spared;
     }
 
     /// Asks for no sector outside of `range`, whose states stay as they are. `stood` is where the reading of the whole disc stands, and
@@ -183,7 +240,7 @@ impl Planner {
     pub fn confine(&mut self, range: Extent, stood: Resume) {
         self.range = Extent::between(range.first.min(self.map.len()), range.end().min(self.map.len()));
         self.stood = Some(stood);
-        self.cursor = self.range.first;
+        self.cursor = self.beginning();
     }
 
     /// Tells what an earlier run knew of failed sectors.
@@ -275,15 +332,18 @@ impl Planner {
     }
 
     /// Takes the outcome of the read that [`Planner::ask`] asked for, and what it cost of the drive's time.
-    pub fn answer(&mut self, outcome: Outcome, _took: Duration) {
+    pub fn answer(&mut self, outcome: Outcome, took: Duration) {
         let Some(Ask { extent: read, .. }) = self.asked.take() else { return };
         if outcome != Outcome::Transport {
             self.transport_tries = 0;
         }
         match outcome {
             Outcome::NotTried => {}
-            Outcome::Read => self.read(read),
-            Outcome::Failed(class, at) => self.failed(read, class, at),
+            Outcome::Read => self.read(read, took),
+            Outcome::Failed(class, at) => {
+                self.costs.failed(took);
+                self.failed(read, class, at);
+            }
             Outcome::TimedOut => self.timed_out(read),
             Outcome::Transport => {
                 self.ceiling = (self.ceiling / 2).max(1);
@@ -297,13 +357,16 @@ impl Planner {
         }
     }
 
-    fn read(&mut self, read: Extent) {
+    fn read(&mut self, read: Extent, took: Duration) {
+        let is_slow = self.costs.read(read, took);
         self.map.set(read, State::Finished);
         self.classes.set(read, None);
         self.failures_in_a_row = 0;
         let grown = (self.command * 2).min(self.ceiling);
         self.command = if grown > self.geometry.block { grown - grown % self.geometry.block } else { grown };
-        if !self.trim_back {
+        if self.phase == Phase::Copy && self.order == Order::EasyFirst {
+            self.copied(read, is_slow);
+        } else if !self.trim_back {
             self.pass_over(read);
         }
     }
@@ -313,11 +376,8 @@ impl Planner {
         self.failures_in_a_row += 1;
         self.command = FIRST_COMMAND.min(self.ceiling);
         match self.phase {
-            Phase::Copy if read.count == 1 => self.mark_command(read, State::Bad, self.skip()),
-            Phase::Copy => {
-                self.mark_command(read, State::NonTrimmed, self.skip());
-                self.take_hint(read, class, at);
-            }
+            Phase::Copy if self.order == Order::EasyFirst => self.copy_failed(read, class, at),
+            Phase::Copy => self.mark(read, if read.count == 1 { State::Bad } else { State::NonTrimmed }),
             Phase::Trim if read.count == 1 => self.mark_suspect(read),
             Phase::Trim => self.mark(read, State::NonScraped),
             Phase::Scrape if class.is_region() && self.order == Order::EasyFirst => self.trim(read, State::NonScraped),
@@ -334,23 +394,23 @@ impl Planner {
         self.command = FIRST_COMMAND.min(self.ceiling);
         self.trim_back = false;
         match self.phase {
-            Phase::Copy => self.mark_command(read, State::NonTrimmed, self.longest_skip()),
+            Phase::Copy => self.mark(read, State::NonTrimmed),
             Phase::Trim => self.mark(read, State::NonScraped),
             Phase::Scrape | Phase::Retry => self.mark(read, State::Bad),
         }
-        if self.phase != Phase::Copy {
-            self.depart(read);
-        }
+        self.depart(read);
     }
 
     /// Goes far from a read; what lies between is left for the next pass.
     fn depart(&mut self, read: Extent) {
         self.trim_back = false;
         self.left_behind = true;
+        self.doubted = None;
+        self.detour = None;
         if self.order == Order::EasyFirst {
-            self.cursor = match (self.phase, self.pass) {
-                (Phase::Copy, 2) => read.first.saturating_sub(self.longest_skip()),
-                _ => read.end().saturating_add(self.longest_skip()).min(self.map.len()),
+            self.cursor = match self.direction() {
+                Direction::Backwards => read.first.saturating_sub(self.longest_skip()),
+                Direction::Forwards => read.end().saturating_add(self.longest_skip()).min(self.map.len()),
             };
         }
     }
@@ -359,7 +419,10 @@ impl Planner {
     fn lost(&mut self, read: Extent) {
         self.classes.set(read, Some(Class::Transport));
         match (self.phase, self.order) {
-            (Phase::Copy, _) => self.mark_command(read, State::NonTrimmed, self.skip()),
+            (Phase::Copy, _) => {
+                self.doubted = None;
+                self.mark(read, State::NonTrimmed);
+            }
             (Phase::Trim, _) => self.mark(read, State::NonScraped),
             (_, Order::InSequence) => self.mark(read, State::Bad),
             _ => {
