@@ -9,7 +9,7 @@ pub mod policy;
 mod way;
 
 pub use extents::{Extents, Run};
-pub use planner::{Ask, Geometry, Order, Outcome, Phase, Planner, Resume};
+pub use planner::{Ask, Direction, Geometry, Order, Outcome, Phase, Planner, Resume};
 pub use way::Way;
 
 /// What is known of a sector, in ddrescue's order: from less to more processed.

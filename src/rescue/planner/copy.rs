@@ -9,7 +9,7 @@
 
 use super::forecast::Forecast;
 use super::naming::{Named, Naming};
-use super::{Direction, Planner};
+use super::{Direction, Planner, Singles};
 use crate::mmc::{Class, Extent};
 use crate::rescue::State;
 use crate::rescue::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE};
@@ -130,10 +130,13 @@ impl Planner {
             }
             end = end.min(spot.first.max(area.first + 1));
         }
-        let single = self.inside.clean < self.costs.singles_for_a_failure();
-        let count = if single { 1 } else { end - area.first };
-        let read = self.long_command(Extent { first: area.first, count });
-        Some(read)
+        let is_near = self.inside.clean < self.costs.singles_for_a_failure();
+        let end = match (is_near, self.singles) {
+            (true, Singles::Asked) => area.first + 1,
+            (true, Singles::Spared) => end.min(self.end_of_block(area.first)),
+            (false, _) => end,
+        };
+        Some(self.long_command(Extent::between(area.first, end)))
     }
 
     /// Where ECC blocks die as a whole, a spot takes all that it touches.
@@ -185,9 +188,9 @@ impl Planner {
             return self.dead_alone(read);
         }
         match self.naming.judge(read, at) {
-            Named::Perhaps(_) => self.doubted = Some(read),
+            Named::Perhaps if self.singles == Singles::Asked => self.doubted = Some(read),
             Named::Sector(lba) => self.named(read, lba, class),
-            Named::Nothing => {
+            Named::Perhaps | Named::Nothing => {
                 if self.naming == Naming::Trusted && at.is_some() {
                     self.naming = Naming::Wrong;
                 }
@@ -200,7 +203,7 @@ impl Planner {
     /// A sector of this read failed; those before it can be read.
     fn named(&mut self, read: Extent, lba: u32, class: Class) {
         self.classes.set(read, None);
-        let damage = Extent::between(lba, if self.pass <= 2 { self.end_of_block(lba).min(read.end()) } else { lba + 1 });
+        let damage = Extent::between(lba, if self.leaves_blocks() { self.end_of_block(lba).min(read.end()) } else { lba + 1 });
         self.map.set(damage, State::NonScraped);
         self.classes.set(damage, Some(class));
         if self.pass <= 2 {
@@ -217,6 +220,11 @@ impl Planner {
         }
     }
 
+    /// Whether what follows damage in its ECC block is left for the end.
+    fn leaves_blocks(&self) -> bool {
+        self.pass <= 2 || self.singles == Singles::Spared
+    }
+
     fn end_of_block(&self, lba: u32) -> u32 {
         (lba - lba % self.geometry.block).saturating_add(self.geometry.block)
     }
@@ -227,7 +235,7 @@ impl Planner {
         self.sample(read, 1);
         self.map.set(read, State::Bad);
         let mut damage = read;
-        if self.blocks_die() || self.pass <= 2 {
+        if self.leaves_blocks() || self.blocks_die() {
             let rest = self.next_with(State::NonTried, read.end()).filter(|rest| rest.first == read.end());
             let rest = rest.map(|rest| Extent::between(rest.first, rest.end().min(self.end_of_block(lba))));
             if let Some(rest) = rest.filter(|rest| rest.count > 0) {

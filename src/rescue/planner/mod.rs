@@ -2,14 +2,12 @@
 //!
 //! The disc may be dying, so what reads easily is read first and nothing is asked for twice in vain:
 //!
-//! 1. **copy**: forwards in long commands. A failed command is marked `*` as a whole, and reading goes on behind it with a skip
-//!    that doubles at each failure and is reset by a good read. Then the skipped areas backwards, each up to its first failure;
-//!    what is left of it lies between two failures and becomes `*` unread.
-//! 2. **trim**: the `*` areas by ECC block. A block that fails becomes `/`, and so does, unread, the one that the drive named when a
-//!    command failed. Behind a block that failed, the next one's first sector goes ahead alone: if it is dead as well, the block
-//!    need not fail as a whole.
+//! 1. **copy**: long commands over what is healthy; around damage first, then into it, by single sectors (`copy` has the passes). Where the
+//!    drive names the sector that failed, that one is `/`, and the rest of its command stays `?`; else the command is `*`.
+//! 2. **trim**: the `*` areas by ECC block. A block that fails becomes `/`. Behind one that failed, the next one's first sector goes
+//!    ahead alone: if it is dead as well, the block need not fail as a whole.
 //! 3. **scrape**: the `/` areas sector by sector. One that fails alone is `-`.
-//! 4. **retry**: the `-` sectors, as often as the person asked for.
+//! 4. **retry**: the `-` sectors, as often as the person asked for, each time the other way round.
 //!
 //! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed, in each retry as well: sector by sector from both
 //! edges inwards, up to the first failure.
@@ -233,6 +231,14 @@ impl Planner {
     /// Leaves what an ECC block that failed holds untried: such sectors stay `/`.
     pub fn spare_singles(&mut self) {
         self.singles = Singles::Spared;
+    }
+
+    /// Sectors that are left untried so.
+    pub fn spared(&self) -> u32 {
+        match self.singles {
+            Singles::Asked => 0,
+            Singles::Spared => self.map.count_in(self.range, State::NonScraped),
+        }
     }
 
     /// Asks for no sector outside of `range`, whose states stay as they are. `stood` is where the reading of the whole disc stands, and

@@ -17,7 +17,7 @@ pub(super) enum Named {
     /// This sector failed, and those before it did not.
     Sector(u32),
     /// Perhaps: the first one is what a drive names that does not know. Read alone, it tells.
-    Perhaps(u32),
+    Perhaps,
     /// Nobody knows.
     Nothing,
 }
@@ -27,7 +27,7 @@ impl Naming {
     pub(super) fn judge(&mut self, read: Extent, at: Option<u32>) -> Named {
         match (*self, at.filter(|at| (read.first..read.end()).contains(at))) {
             (Self::Wrong, _) | (_, None) => Named::Nothing,
-            (Self::Unknown, Some(at)) if at == read.first => Named::Perhaps(at),
+            (Self::Unknown, Some(at)) if at == read.first => Named::Perhaps,
             (_, Some(at)) => {
                 *self = Self::Trusted;
                 Named::Sector(at)
