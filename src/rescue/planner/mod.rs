@@ -228,9 +228,11 @@ impl Planner {
         self.cursor = self.beginning();
     }
 
-    /// Leaves what an ECC block that failed holds untried: such sectors stay `/`.
+    /// Leaves what an ECC block that failed holds untried: such sectors stay `/`. A CD's block is a sector, and is tried.
     pub fn spare_singles(&mut self) {
-        self.singles = Singles::Spared;
+        if self.geometry.block > 1 {
+            self.singles = Singles::Spared;
+        }
     }
 
     /// Sectors that are left untried so.
