@@ -14,7 +14,7 @@ mod way;
 
 pub use extents::{Extents, Run};
 pub use missing::Missing;
-pub use planner::{Ask, Geometry, Order, Outcome, Phase, Planner, Resume};
+pub use planner::{Ask, Direction, Geometry, Order, Outcome, Phase, Planner, Resume};
 pub use surface::Surface;
 pub use way::{Way, run_up};
 

@@ -124,3 +124,38 @@ fn retries_ask_each_dead_sector_once_a_pass() {
     };
     assert_eq!(count("3", "b.iso"), count("0", "a.iso") + 9);
 }
+
+#[test]
+fn without_scraping_blocks_that_failed_stay_untried_and_the_same_command_without_it_goes_on() {
+    for (profile, block) in PROFILES {
+        let folder = Folder::new();
+        let (image, dead) = (disc(3, 6_000), vec![(1_003, 1), (3_000, 100)]);
+        folder.write("disc.iso", &image);
+        folder.write("damage", mapfile(&dead, '-', 6_000));
+        let drive = format!("emulated:disc.iso,profile={profile},damage=damage");
+        let (_, result) = folder.json(3, &[&drive, "out.iso", "--no-scrape"]);
+        assert_eq!(result["unread"].as_u64().is_some_and(|unread| unread > 0), block > 1, "{profile}: {result}");
+        if block > 1 {
+            assert!(result["reasons"].to_string().contains("without --no-scrape"), "{result}");
+        }
+        folder.json(3, &[&drive, "out.iso"]);
+        folder.must_hold("out.iso", &image, &dead);
+        folder.map_must_say("out.iso.map", &dead, 6_000);
+    }
+}
+
+#[test]
+fn reversed_the_end_of_the_disc_comes_first() {
+    let folder = Folder::new();
+    let (image, dead) = (disc(5, 6_000), vec![(2_000, 30), (4_000, 1)]);
+    folder.write("disc.iso", &image);
+    folder.write("damage", mapfile(&dead, '-', 6_000));
+    let drive = "emulated:disc.iso,profile=dvd-rom,damage=damage";
+    folder.json(7, &[drive, "out.iso", "--reverse", "--max-errors", "1"]);
+    let map = folder.text("out.iso.map");
+    let last = map.lines().last().unwrap();
+    assert!(last.ends_with('+'), "{map}");
+    folder.json(3, &[drive, "out.iso", "-R"]);
+    folder.must_hold("out.iso", &image, &dead);
+    folder.map_must_say("out.iso.map", &dead, 6_000);
+}

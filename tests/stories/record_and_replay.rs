@@ -24,6 +24,8 @@ fn request(folder: &Folder, name: &str) -> Request {
         image: ImageOperand::Path(folder.path(name)),
         map: None,
         retries: 1,
+        no_scrape: false,
+        direction: discsmith::rescue::Direction::Forwards,
         range: None,
         skip_patterns: false,
         limits: Limits::default(),

@@ -65,10 +65,10 @@ pub(super) fn end(
     ending.save()?;
     match ended {
         Err(error) => Ok(ending.stopped(&error)),
-        Ok(()) if ending.planner.left_in_range() > 0 => Ok(ending.stopped(&RipError::Stopped(
+        Ok(()) if ending.planner.left_in_range() > ending.planner.spared() => Ok(ending.stopped(&RipError::Stopped(
             "some sectors were lost between drive and computer each time; look at cable, port and power, then the same command goes on".into(),
         ))),
-        Ok(()) if ending.planner.left() > 0 => Ok(ending.stopped(&RipError::Stopped(
+        Ok(()) if ending.planner.left() > ending.planner.spared() => Ok(ending.stopped(&RipError::Stopped(
             "the range is done; without --range the same command goes on with the rest of the disc".into(),
         ))),
         Ok(()) => {
@@ -256,10 +256,10 @@ impl Ending<'_> {
     }
 }
 
-/// Makes every sector zero that failed alone.
+/// Makes every sector zero that failed, alone or with its ECC block.
 fn wipe_unread(output: &Output, map: &Extents<State>) -> std::io::Result<()> {
     let zeros = vec![0; LONGEST_COMMAND as usize * SECTOR];
-    for bad in map.iter().filter(|run| run.value == State::Bad) {
+    for bad in map.iter().filter(|run| matches!(run.value, State::Bad | State::NonScraped)) {
         for lba in (bad.extent.first..bad.extent.end()).step_by(LONGEST_COMMAND as usize) {
             let count = (bad.extent.end() - lba).min(LONGEST_COMMAND);
             output.write_at(&zeros[..count as usize * SECTOR], lba)?;
@@ -389,7 +389,7 @@ fn judged(
     digests: BTreeMap<String, String>,
     elapsed: u64,
 ) -> Result<JobResult, RipError> {
-    let ImageOutcome { bad, sectors, left_out, .. } = outcome;
+    let ImageOutcome { bad, unread, sectors, left_out, .. } = outcome;
     let patterns = sentence(&outcome.patterns);
     let mut result = JobResult { digests, elapsed, outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) };
     if let Some(expected) = expected(request, target)? {
@@ -413,6 +413,13 @@ fn judged(
     if bad > 0 {
         result.status = result.status.and(Status::Unreadable);
         result.reasons.push(format!("{bad} of {sectors} sectors could not be read; they are zero in the image"));
+    }
+    if unread > left_out {
+        result.status = result.status.and(Status::Unreadable);
+        result.reasons.push(format!(
+            "{} of {sectors} sectors lie in ECC blocks that failed, and were not tried alone; the same command without --no-scrape goes on with them",
+            unread - left_out
+        ));
     }
     if left_out > 0 {
         result.status = result.status.and(Status::Unreadable);

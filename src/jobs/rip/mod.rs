@@ -33,7 +33,7 @@ use crate::disc::Damage;
 use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome};
 use crate::medium::OutputKind;
 use crate::mmc::{Class, Drive, Extent, Speed};
-use crate::rescue::{Extents, State};
+use crate::rescue::{Direction, Extents, State};
 use crate::scsi::Port;
 use crate::status::Status;
 use crate::sys::{Inhibit, Stop};
@@ -59,6 +59,10 @@ pub struct Request {
     pub map: Option<PathBuf>,
     /// Passes over sectors that failed alone.
     pub retries: u32,
+    /// Leave the sectors of ECC blocks that failed untried.
+    pub no_scrape: bool,
+    /// Which way the first pass goes.
+    pub direction: Direction,
     /// The only sectors to ask for.
     pub range: Option<Extent>,
     /// Leave deliberate bad sectors alone once they are recognised.
@@ -238,6 +242,11 @@ fn examine(request: &Request, image: &ImageOperand) -> Result<Target, RipError> 
     }
     if target.kind == OutputKind::Stream && request.retries > 0 {
         return Err(RipError::Usage("--retries needs an image that can be written in any order: a file, not a pipe".into()));
+    }
+    if target.kind == OutputKind::Stream && (request.no_scrape || request.direction == Direction::Backwards) {
+        return Err(RipError::Usage(
+            "--no-scrape and --reverse need an image that can be written in any order: a file, not a pipe".into(),
+        ));
     }
     if target.kind != OutputKind::File && request.range.is_some() {
         return Err(RipError::Usage(

@@ -11,7 +11,7 @@ use crate::jobs::meter::Meter;
 use crate::medium::{Output, OutputKind};
 use crate::pipeline::{Hashed, Pipeline};
 use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
-use crate::rescue::{Extents, Order, Planner, Resume, State, Way};
+use crate::rescue::{Direction, Extents, Order, Planner, Resume, State, Way};
 use crate::sys::Stop;
 use crate::trust::Sums;
 
@@ -141,6 +141,12 @@ impl<'a> Start<'a> {
         let order = if output.kind() == OutputKind::Stream { Order::InSequence } else { Order::EasyFirst };
         let mut planner =
             Planner::new(map, layout.geometry(station.drive.longest_read().min(LONGEST_COMMAND)), order, request.retries);
+        if request.no_scrape {
+            planner.spare_singles();
+        }
+        if request.direction == Direction::Backwards {
+            planner.reverse();
+        }
         match (request.range, from) {
             (Some(range), from) => planner.confine(range, from.unwrap_or(Resume::START)),
             (None, Some(from)) => planner.resume(from),

@@ -1,36 +1,344 @@
-//! Copying: long commands, and how far to skip where they fail.
+//! Copying: what is healthy first, and around damage before into it.
+//!
+//! | pass | reads | at damage |
+//! | --- | --- | --- |
+//! | 1 | onwards, in long commands | jumps by 1 % of the disc, twice as far each time that it lands in damage again |
+//! | 2 | the areas that were jumped over, from their other end | leaves the rest of the area |
+//! | 3 | what is left, in single sectors while damage is near | goes on behind it; leaves out where a [`Forecast`] sees more |
+//! | 4 | what is left of that | goes on |
 
-use super::{Order, Planner};
+use super::forecast::Forecast;
+use super::naming::{Named, Naming};
+use super::{Direction, Planner, Singles};
 use crate::mmc::{Class, Extent};
 use crate::rescue::State;
 use crate::rescue::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE};
 
+/// The last pass.
+pub(super) const SWEEP: u32 = 4;
+
+/// Damaged areas that a forecast looks at.
+const REMEMBERED: usize = 200;
+
+/// Spots that are left out after one another on the strength of a forecast, before one is looked at.
+const UNSEEN: u32 = 12;
+
+/// The rest of an ECC block is left for the end if sectors behind a dead one die more often than this, and more than others do.
+const DIES: f64 = 0.15;
+
+/// Neighbours that a scratch takes together are no sign of that: sectors are compared with those so far before them.
+const APART: u32 = 2;
+
+/// Damage is dense if less than this part of the longest skip lies between two failures.
+const SPARSE: u32 = 8;
+
+/// Dead sectors in a row behind which reading no longer goes on next to them.
+const IN_A_ROW: u32 = 2;
+
+/// What the passes over the damage know.
+#[derive(Debug, Default)]
+pub(super) struct Inside {
+    /// Sectors read since the last failure.
+    clean: u32,
+    forecast: Option<Forecast>,
+    /// Damage before this LBA is not forecast from: a forecast failed there.
+    since: u32,
+    /// Spots left out since the last one that was looked at.
+    unseen: u32,
+    /// Single sectors that have a dead one shortly before them in their ECC block, and those that have a good one there.
+    after_dead: Sample,
+    after_good: Sample,
+}
+
+/// How many sectors were asked for, and how many of them were dead.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sample {
+    asked: u32,
+    dead: u32,
+}
+
+impl Sample {
+    fn add(&mut self, dead: u32) {
+        self.asked += 1;
+        self.dead += dead;
+    }
+
+    /// Nothing is known at first: then it is low.
+    fn rate(self) -> f64 {
+        f64::from(self.dead) / f64::from(self.asked + 3)
+    }
+}
+
+/// A part that is read before the pass goes on elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Detour {
+    /// It ends here …
+    until: u32,
+    /// … and here the pass goes on.
+    then: u32,
+}
+
 impl Planner {
-    /// Marks a failed command of the copying, and skips.
-    pub(super) fn mark_command(&mut self, read: Extent, outcome: State, skip: u32) {
-        self.mark(read, outcome);
-        if self.order == Order::InSequence {
+    pub(super) fn next_copy(&mut self) -> Option<Extent> {
+        if let Some(doubted) = self.doubted {
+            return Some(Extent { first: doubted.first, count: 1 });
+        }
+        loop {
+            let area = match self.direction() {
+                Direction::Forwards => self.next_with(State::NonTried, self.cursor),
+                Direction::Backwards => self.last_with(State::NonTried, self.cursor),
+            };
+            if let Some(detour) = self.detour {
+                let is_over = area.is_none_or(|area| match self.direction() {
+                    Direction::Forwards => area.first >= detour.until,
+                    Direction::Backwards => area.end() <= detour.until,
+                });
+                if is_over {
+                    self.cursor = detour.then;
+                    self.detour = None;
+                    continue;
+                }
+            }
+            let mut area = area?;
+            if let Some(detour) = self.detour.filter(|_| self.direction() == Direction::Backwards) {
+                area = Extent::between(area.first.max(detour.until), area.end());
+            }
+            return Some(match (self.pass, self.direction()) {
+                (1 | 2, Direction::Forwards) => self.long_command(area),
+                (1 | 2, Direction::Backwards) => self.long_command_at_end(area),
+                _ => match self.inner_command(area) {
+                    Some(read) => read,
+                    None => continue,
+                },
+            });
+        }
+    }
+
+    /// A command inside of damage: single sectors, as long as that costs less than one more failing read. `None` where the cursor moved.
+    fn inner_command(&mut self, area: Extent) -> Option<Extent> {
+        let mut end = area.end();
+        let spot = self.inside.forecast.filter(|_| self.pass < SWEEP).and_then(|forecast| forecast.next(area.first));
+        if let Some(spot) = spot.map(|spot| self.widened(spot)) {
+            if spot.first <= area.first && self.inside.unseen < UNSEEN {
+                self.inside.unseen += 1;
+                self.cursor = spot.end();
+                return None;
+            }
+            if spot.end() <= area.first.saturating_add(1) && self.inside.unseen >= UNSEEN {
+                // It was looked at, and there was nothing.
+                (self.inside.forecast, self.inside.since, self.inside.unseen) = (None, area.first, 0);
+            }
+            end = end.min(spot.first.max(area.first + 1));
+        }
+        let is_near = self.inside.clean < self.costs.singles_for_a_failure();
+        let end = match (is_near, self.singles) {
+            (true, Singles::Asked) => area.first + 1,
+            (true, Singles::Spared) => end.min(self.end_of_block(area.first)),
+            (false, _) => end,
+        };
+        Some(self.long_command(Extent::between(area.first, end)))
+    }
+
+    /// Where ECC blocks die as a whole, a spot takes all that it touches.
+    fn widened(&self, spot: Extent) -> Extent {
+        let block = self.geometry.block;
+        if !self.blocks_die() {
+            return spot;
+        }
+        Extent::between(spot.first - spot.first % block, spot.end().next_multiple_of(block))
+    }
+
+    /// Whether what follows a dead sector in its ECC block is most likely dead as well.
+    fn blocks_die(&self) -> bool {
+        let (dead, good) = (self.inside.after_dead.rate(), self.inside.after_good.rate());
+        dead > DIES && dead > 3.0 * good
+    }
+
+    /// Sectors came while copying.
+    pub(super) fn copied(&mut self, read: Extent, is_slow: bool) {
+        if let Some(doubted) = self.doubted.take() {
+            // The drive named a sector that can be read.
+            self.naming = Naming::Wrong;
+            let rest = Extent::between(read.end(), doubted.end());
+            self.map.set(rest, State::NonTrimmed);
+            self.classes.set(rest, Some(Class::Medium));
+            self.go_around(rest, rest.end());
             return;
         }
-        if self.pass == 1 {
-            self.cursor = read.end().saturating_add(skip).next_multiple_of(self.geometry.block).min(self.map.len());
-        } else if let Some(rest) = self.last_with(State::NonTried, read.first).filter(|rest| rest.end() == read.first) {
-            self.map.set(rest, State::NonTrimmed);
-            self.classes.set(rest, self.classes.get(read.first).flatten());
+        self.inside.clean = self.inside.clean.saturating_add(read.count);
+        self.sample(read, 0);
+        self.pass_over(read);
+        if is_slow && self.pass <= 2 && self.detour.is_none() {
+            self.go_around(Extent { first: read.first, count: 0 }, read.end());
         }
     }
 
-    /// Spares the read of an ECC block that the drive has named already.
-    pub(super) fn take_hint(&mut self, read: Extent, class: Class, at: Option<u32>) {
-        let block = self.geometry.block;
-        let Some(at) = at.filter(|at| block > 1 && !class.is_region() && (read.first..read.end()).contains(at)) else { return };
-        let named = Extent::between((at - at % block).max(read.first), (at - at % block).saturating_add(block).min(read.end()));
-        self.map.set(named, State::NonScraped);
+    /// A command failed while copying.
+    pub(super) fn copy_failed(&mut self, read: Extent, class: Class, at: Option<u32>) {
+        let doubted = self.doubted.take();
+        self.is_dense = self.inside.clean < self.longest_skip() / SPARSE;
+        self.inside.clean = 0;
+        if class.is_region() {
+            return self.region_begins(read);
+        }
+        if read.count == 1 {
+            if doubted.is_some() {
+                self.naming = Naming::Trusted;
+            }
+            return self.dead_alone(read);
+        }
+        match self.naming.judge(read, at) {
+            Named::Perhaps if self.singles == Singles::Asked => self.doubted = Some(read),
+            Named::Sector(lba) => self.named(read, lba, class),
+            Named::Perhaps | Named::Nothing => {
+                if self.naming == Naming::Trusted && at.is_some() {
+                    self.naming = Naming::Wrong;
+                }
+                self.map.set(read, State::NonTrimmed);
+                self.go_around(read, read.end());
+            }
+        }
     }
 
-    /// Sectors to skip after a failed command: 64 KiB, doubled at each further failure.
-    pub(super) fn skip(&self) -> u32 {
-        (FIRST_COMMAND << self.failures_in_a_row.saturating_sub(1).min(20)).min(self.longest_skip())
+    /// A sector of this read failed; those before it can be read.
+    fn named(&mut self, read: Extent, lba: u32, class: Class) {
+        self.classes.set(read, None);
+        let damage = Extent::between(lba, if self.leaves_blocks() { self.end_of_block(lba).min(read.end()) } else { lba + 1 });
+        self.map.set(damage, State::NonScraped);
+        self.classes.set(damage, Some(class));
+        if self.pass <= 2 {
+            self.go_around(damage, read.end());
+            // Before the pass goes on there, it takes what the drive has just read.
+            let then = self.cursor;
+            let (from, until) = match self.direction() {
+                Direction::Forwards => (read.first, lba),
+                Direction::Backwards => (lba, read.first),
+            };
+            self.cursor = from;
+            self.detour =
+                Some(Detour { until, then: if self.direction() == Direction::Forwards { then } else { then.min(read.first) } });
+        }
+    }
+
+    /// Whether what follows damage in its ECC block is left for the end.
+    fn leaves_blocks(&self) -> bool {
+        self.pass <= 2 || self.singles == Singles::Spared
+    }
+
+    fn end_of_block(&self, lba: u32) -> u32 {
+        (lba - lba % self.geometry.block).saturating_add(self.geometry.block)
+    }
+
+    /// A sector failed alone.
+    fn dead_alone(&mut self, read: Extent) {
+        let lba = read.first;
+        self.sample(read, 1);
+        self.map.set(read, State::Bad);
+        let mut damage = read;
+        if self.leaves_blocks() || self.blocks_die() {
+            let rest = self.next_with(State::NonTried, read.end()).filter(|rest| rest.first == read.end());
+            let rest = rest.map(|rest| Extent::between(rest.first, rest.end().min(self.end_of_block(lba))));
+            if let Some(rest) = rest.filter(|rest| rest.count > 0) {
+                self.map.set(rest, State::NonScraped);
+                self.classes.set(rest, Some(Class::Medium));
+                damage = Extent::between(lba, rest.end());
+            }
+        }
+        if self.pass <= 2 {
+            return self.go_around(damage, damage.end());
+        }
+        self.cursor = damage.end();
+        if self.pass < SWEEP {
+            self.look_ahead();
+            let steps = self.failures_in_a_row.saturating_sub(IN_A_ROW + 1);
+            if self.failures_in_a_row > IN_A_ROW {
+                let skip = self.geometry.block.checked_shl(steps).unwrap_or(u32::MAX).min(self.longest_skip());
+                self.cursor = damage.end().saturating_add(skip).next_multiple_of(self.geometry.block).min(self.map.len());
+            }
+        }
+    }
+
+    /// Notes what became of a sector that was read alone.
+    fn sample(&mut self, read: Extent, dead: u32) {
+        if read.count > 1 || read.first % self.geometry.block < APART {
+            return;
+        }
+        match read.first.checked_sub(APART).and_then(|before| self.map.get(before)) {
+            Some(State::Bad) => self.inside.after_dead.add(dead),
+            Some(State::Finished) => self.inside.after_good.add(dead),
+            _ => {}
+        }
+    }
+
+    /// Makes the forecast anew after the damage that was just met.
+    fn look_ahead(&mut self) {
+        let mut damage = Vec::new();
+        let mut end = self.cursor;
+        while damage.len() < REMEMBERED {
+            let last = [State::Bad, State::NonScraped].into_iter().filter_map(|state| self.map.last_with(state, end));
+            let Some(area) = last.max_by_key(|area| area.end()).filter(|area| area.first >= self.inside.since) else { break };
+            // Of a block that was left unread its first sector is known to be dead.
+            let is_known = self.blocks_die() || self.map.get(area.first) == Some(State::Bad);
+            damage.push(if is_known { area } else { Extent { count: 1, ..area } });
+            end = area.first;
+        }
+        damage.reverse();
+        let turn = self.inside.forecast.map(|forecast| forecast.turn());
+        self.inside.forecast = Forecast::of(&damage, turn);
+        if turn.is_some() && self.inside.forecast.is_none() {
+            self.inside.since = damage.last().map_or(0, |area| area.first);
+        }
+        self.inside.unseen = 0;
+    }
+
+    /// Leaves damage behind: jumps, or leaves what was jumped over. `end`: of the command that met it.
+    fn go_around(&mut self, damage: Extent, end: u32) {
+        let far = match (self.pass, self.direction()) {
+            (1, Direction::Forwards) => end.saturating_add(self.jump(damage.first)).next_multiple_of(self.geometry.block),
+            (1, Direction::Backwards) => damage.first.saturating_sub(self.jump(damage.first)),
+            (2, Direction::Forwards) if self.is_dense => {
+                self.next_with(State::NonTried, end).filter(|rest| rest.first == end).map_or(end, Extent::end)
+            }
+            (2, Direction::Backwards) if self.is_dense => {
+                let rest = self.last_with(State::NonTried, damage.first).filter(|rest| rest.end() == damage.first);
+                rest.map_or(damage.first, |rest| rest.first)
+            }
+            (_, Direction::Forwards) => end,
+            (_, Direction::Backwards) => damage.first,
+        };
+        self.cursor = far.min(self.map.len());
+        if self.pass == 1 {
+            self.landed = self.cursor;
+        }
+    }
+
+    /// How far to jump from damage: twice as far as the last time if that landed in damage, too.
+    fn jump(&mut self, from: u32) -> u32 {
+        let is_near = from.abs_diff(self.landed) < self.longest_skip() / 2;
+        self.jumped = match is_near {
+            true => self.jumped.saturating_mul(2).max(self.longest_skip()),
+            false => FIRST_COMMAND,
+        };
+        self.jumped = self.jumped.min((self.map.len() / 8).max(FIRST_COMMAND));
+        self.jumped
+    }
+
+    /// A region begins, or ends, within this read. It is cut in the trimming.
+    fn region_begins(&mut self, read: Extent) {
+        let class = self.classes.get(read.first).flatten();
+        self.map.set(read, if read.count == 1 { State::Bad } else { State::NonTrimmed });
+        if self.pass == 1 {
+            return self.go_around(read, read.end());
+        }
+        let rest = match self.direction() {
+            Direction::Forwards => self.next_with(State::NonTried, read.end()).filter(|rest| rest.first == read.end()),
+            Direction::Backwards => self.last_with(State::NonTried, read.first).filter(|rest| rest.end() == read.first),
+        };
+        if let Some(rest) = rest {
+            self.map.set(rest, State::NonTrimmed);
+            self.classes.set(rest, class);
+        }
+        self.pass_over(read);
     }
 
     pub(super) fn longest_skip(&self) -> u32 {

@@ -2,14 +2,12 @@
 //!
 //! The disc may be dying, so what reads easily is read first and nothing is asked for twice in vain:
 //!
-//! 1. **copy**: forwards in long commands. A failed command is marked `*` as a whole, and reading goes on behind it with a skip
-//!    that doubles at each failure and is reset by a good read. Then the skipped areas backwards, each up to its first failure;
-//!    what is left of it lies between two failures and becomes `*` unread.
-//! 2. **trim**: the `*` areas by ECC block. A block that fails becomes `/`, and so does, unread, the one that the drive named when a
-//!    command failed. Behind a block that failed, the next one's first sector goes ahead alone: if it is dead as well, the block
-//!    need not fail as a whole.
+//! 1. **copy**: long commands over what is healthy; around damage first, then into it, by single sectors (`copy` has the passes). Where the
+//!    drive names the sector that failed, that one is `/`, and the rest of its command stays `?`; else the command is `*`.
+//! 2. **trim**: the `*` areas by ECC block. A block that fails becomes `/`. Behind one that failed, the next one's first sector goes
+//!    ahead alone: if it is dead as well, the block need not fail as a whole.
 //! 3. **scrape**: the `/` areas sector by sector. One that fails alone is `-`.
-//! 4. **retry**: the `-` sectors, as often as the person asked for, each pass in another [`Way`].
+//! 4. **retry**: the `-` sectors, as often as the person asked for, each time the other way round and in another [`Way`].
 //!
 //! Areas that are no data or are protected ([`Class::is_region`]) are only trimmed, in each retry as well: sector by sector from both
 //! edges inwards, up to the first failure.
@@ -18,6 +16,9 @@
 
 mod command;
 mod copy;
+mod cost;
+mod forecast;
+mod naming;
 mod passes;
 mod region;
 mod trim;
@@ -28,6 +29,9 @@ use crate::mmc::{Class, Extent};
 
 use super::policy::{FIRST_COMMAND, TRANSPORT_TRIES};
 use super::{Extents, Run, State, Way};
+use copy::{Detour, Inside};
+use cost::Costs;
+use naming::Naming;
 
 /// What the planner must know of the disc.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +51,15 @@ pub enum Order {
     EasyFirst,
     /// From the first to the last, each settled before the next: for pipes.
     InSequence,
+}
+
+/// Which way a pass goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From low LBAs to high ones.
+    Forwards,
+    /// From high LBAs to low ones.
+    Backwards,
 }
 
 /// Where the reading stands.
@@ -70,7 +83,7 @@ pub struct Resume {
     pub at: u32,
     /// The phase.
     pub phase: Phase,
-    /// Pass of the phase, from 1. Copy: 1 forwards, 2 backwards.
+    /// Pass of the phase, from 1.
     pub pass: u32,
 }
 
@@ -103,6 +116,13 @@ pub enum Outcome {
     NotTried,
 }
 
+/// Whether the sectors of a failed ECC block are asked for one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Singles {
+    Asked,
+    Spared,
+}
+
 /// What a read may still change, besides what failed alone.
 const UNSETTLED: [State; 3] = [State::NonTried, State::NonTrimmed, State::NonScraped];
 
@@ -128,7 +148,21 @@ pub struct Planner {
     command: u32,
     ceiling: u32,
     failures_in_a_row: u32,
+    costs: Costs,
+    naming: Naming,
+    /// A command whose first sector was named, to be read alone.
+    doubted: Option<Extent>,
+    detour: Option<Detour>,
+    inside: Inside,
+    /// The last failure came soon after the one before.
+    is_dense: bool,
+    /// The last jump, and where it led.
+    jumped: u32,
+    landed: u32,
     transport_tries: u32,
+    /// Of the first pass.
+    first_direction: Direction,
+    singles: Singles,
     /// The edge of a region that is being trimmed: its last sector comes next.
     trim_back: bool,
     /// A time-out made the pass leave sectors behind.
@@ -159,6 +193,16 @@ impl Planner {
             command,
             ceiling,
             failures_in_a_row: 0,
+            costs: Costs::UNKNOWN,
+            naming: Naming::Unknown,
+            doubted: None,
+            detour: None,
+            inside: Inside::default(),
+            is_dense: false,
+            jumped: 0,
+            landed: 0,
+            first_direction: Direction::Forwards,
+            singles: Singles::Asked,
             transport_tries: 0,
             trim_back: false,
             left_behind: false,
@@ -174,7 +218,28 @@ impl Planner {
     /// Goes on where an earlier run stood. Only copying cares: it must not run into the same damage from the front again.
     pub fn resume(&mut self, from: Resume) {
         if from.phase == Phase::Copy && self.order == Order::EasyFirst && from.at <= self.map.len() {
-            (self.pass, self.cursor) = (from.pass.clamp(1, 2), from.at);
+            (self.pass, self.cursor) = (from.pass.clamp(1, copy::SWEEP), from.at);
+        }
+    }
+
+    /// Turns all passes round.
+    pub fn reverse(&mut self) {
+        self.first_direction = Direction::Backwards;
+        self.cursor = self.beginning();
+    }
+
+    /// Leaves what an ECC block that failed holds untried: such sectors stay `/`. A CD's block is a sector, and is tried.
+    pub fn spare_singles(&mut self) {
+        if self.geometry.block > 1 {
+            self.singles = Singles::Spared;
+        }
+    }
+
+    /// Sectors that are left untried so.
+    pub fn spared(&self) -> u32 {
+        match self.singles {
+            Singles::Asked => 0,
+            Singles::Spared => self.left_of(self.range, &[State::NonScraped]),
         }
     }
 
@@ -183,7 +248,7 @@ impl Planner {
     pub fn confine(&mut self, range: Extent, stood: Resume) {
         self.range = Extent::between(range.first.min(self.map.len()), range.end().min(self.map.len()));
         self.stood = Some(stood);
-        self.cursor = self.range.first;
+        self.cursor = self.beginning();
     }
 
     /// Tells what an earlier run knew of failed sectors.
@@ -213,16 +278,16 @@ impl Planner {
 
     /// Sectors of the disc that a read may still change the state of.
     pub fn left(&self) -> u32 {
-        self.left_of(Extent::between(0, self.map.len()))
+        self.left_of(Extent::between(0, self.map.len()), &UNSETTLED)
     }
 
     /// Those of them that may be asked for.
     pub fn left_in_range(&self) -> u32 {
-        self.left_of(self.range)
+        self.left_of(self.range, &UNSETTLED)
     }
 
-    fn left_of(&self, extent: Extent) -> u32 {
-        let unsettled = |extent: Extent| UNSETTLED.iter().map(|state| self.map.count_in(extent, *state)).sum::<u32>();
+    fn left_of(&self, extent: Extent, states: &[State]) -> u32 {
+        let unsettled = |extent: Extent| states.iter().map(|state| self.map.count_in(extent, *state)).sum::<u32>();
         let end = extent.end();
         let set_aside =
             std::iter::successors(self.aside.next_with(true, extent.first), |run| self.aside.next_with(true, run.end()));
@@ -302,15 +367,18 @@ impl Planner {
     }
 
     /// Takes the outcome of the read that [`Planner::ask`] asked for, and what it cost of the drive's time.
-    pub fn answer(&mut self, outcome: Outcome, _took: Duration) {
+    pub fn answer(&mut self, outcome: Outcome, took: Duration) {
         let Some(Ask { extent: read, .. }) = self.asked.take() else { return };
         if outcome != Outcome::Transport {
             self.transport_tries = 0;
         }
         match outcome {
             Outcome::NotTried => {}
-            Outcome::Read => self.read(read),
-            Outcome::Failed(class, at) => self.failed(read, class, at),
+            Outcome::Read => self.read(read, took),
+            Outcome::Failed(class, at) => {
+                self.costs.failed(took);
+                self.failed(read, class, at);
+            }
             Outcome::TimedOut => self.timed_out(read),
             Outcome::Transport => {
                 self.ceiling = (self.ceiling / 2).max(1);
@@ -324,13 +392,16 @@ impl Planner {
         }
     }
 
-    fn read(&mut self, read: Extent) {
+    fn read(&mut self, read: Extent, took: Duration) {
+        let is_slow = self.costs.read(read, took);
         self.map.set(read, State::Finished);
         self.classes.set(read, None);
         self.failures_in_a_row = 0;
         let grown = (self.command * 2).min(self.ceiling);
         self.command = if grown > self.geometry.block { grown - grown % self.geometry.block } else { grown };
-        if !self.trim_back {
+        if self.phase == Phase::Copy && self.order == Order::EasyFirst {
+            self.copied(read, is_slow);
+        } else if !self.trim_back {
             self.pass_over(read);
         }
     }
@@ -340,11 +411,8 @@ impl Planner {
         self.failures_in_a_row += 1;
         self.command = FIRST_COMMAND.min(self.ceiling);
         match self.phase {
-            Phase::Copy if read.count == 1 => self.mark_command(read, State::Bad, self.skip()),
-            Phase::Copy => {
-                self.mark_command(read, State::NonTrimmed, self.skip());
-                self.take_hint(read, class, at);
-            }
+            Phase::Copy if self.order == Order::EasyFirst => self.copy_failed(read, class, at),
+            Phase::Copy => self.mark(read, if read.count == 1 { State::Bad } else { State::NonTrimmed }),
             Phase::Trim if read.count == 1 => self.mark_suspect(read),
             Phase::Trim => self.mark(read, State::NonScraped),
             Phase::Scrape if class.is_region() && self.order == Order::EasyFirst => self.trim(read, State::NonScraped),
@@ -361,23 +429,23 @@ impl Planner {
         self.command = FIRST_COMMAND.min(self.ceiling);
         self.trim_back = false;
         match self.phase {
-            Phase::Copy => self.mark_command(read, State::NonTrimmed, self.longest_skip()),
+            Phase::Copy => self.mark(read, State::NonTrimmed),
             Phase::Trim => self.mark(read, State::NonScraped),
             Phase::Scrape | Phase::Retry => self.mark(read, State::Bad),
         }
-        if self.phase != Phase::Copy {
-            self.depart(read);
-        }
+        self.depart(read);
     }
 
     /// Goes far from a read; what lies between is left for the next pass.
     fn depart(&mut self, read: Extent) {
         self.trim_back = false;
         self.left_behind = true;
+        self.doubted = None;
+        self.detour = None;
         if self.order == Order::EasyFirst {
-            self.cursor = match (self.phase, self.pass) {
-                (Phase::Copy, 2) => read.first.saturating_sub(self.longest_skip()),
-                _ => read.end().saturating_add(self.longest_skip()).min(self.map.len()),
+            self.cursor = match self.direction() {
+                Direction::Backwards => read.first.saturating_sub(self.longest_skip()),
+                Direction::Forwards => read.end().saturating_add(self.longest_skip()).min(self.map.len()),
             };
         }
     }
@@ -386,7 +454,10 @@ impl Planner {
     fn lost(&mut self, read: Extent) {
         self.classes.set(read, Some(Class::Transport));
         match (self.phase, self.order) {
-            (Phase::Copy, _) => self.mark_command(read, State::NonTrimmed, self.skip()),
+            (Phase::Copy, _) => {
+                self.doubted = None;
+                self.mark(read, State::NonTrimmed);
+            }
             (Phase::Trim, _) => self.mark(read, State::NonScraped),
             (_, Order::InSequence) => self.mark(read, State::Bad),
             _ => {

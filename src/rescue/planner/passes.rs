@@ -1,6 +1,6 @@
 //! Passes over the disc: what comes next in each phase.
 
-use super::{Order, Phase, Planner};
+use super::{Direction, Order, Phase, Planner, Singles, copy};
 use crate::mmc::Extent;
 use crate::rescue::State;
 
@@ -28,12 +28,11 @@ impl Planner {
 
     pub(super) fn next_easy(&mut self) -> Option<Extent> {
         loop {
-            let found = match (self.phase, self.pass) {
-                (Phase::Copy, 1) => self.next_with(State::NonTried, self.cursor).map(|area| self.long_command(area)),
-                (Phase::Copy, _) => self.last_with(State::NonTried, self.cursor).map(|area| self.long_command_at_end(area)),
-                (Phase::Trim, _) => self.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
-                (Phase::Scrape, _) => self.next_sector(State::NonScraped),
-                (Phase::Retry, _) => self.next_sector(State::Bad),
+            let found = match self.phase {
+                Phase::Copy => self.next_copy(),
+                Phase::Trim => self.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
+                Phase::Scrape => self.next_sector(State::NonScraped),
+                Phase::Retry => self.next_sector(State::Bad),
             };
             if found.is_some() {
                 return found;
@@ -81,26 +80,53 @@ impl Planner {
     pub(super) fn next_pass(&mut self) -> bool {
         let again = std::mem::take(&mut self.left_behind);
         self.trim_back = false;
+        self.detour = None;
         (self.phase, self.pass) = match (self.phase, self.pass) {
-            (Phase::Copy, 1) => (Phase::Copy, 2),
+            (Phase::Copy, pass) if pass < copy::SWEEP => (Phase::Copy, pass + 1),
             // Copying may have begun in the middle, resumed from a map that another program left.
             (Phase::Copy, _) if self.has(State::NonTried) => (Phase::Copy, 1),
             (Phase::Copy, _) => (Phase::Trim, 1),
             (Phase::Trim, pass) if again && self.has(State::NonTrimmed) => (Phase::Trim, pass + 1),
+            (Phase::Trim, _) if self.singles == Singles::Spared => return false,
             (Phase::Trim, _) => (Phase::Scrape, 1),
             (Phase::Scrape, pass) if again && self.has(State::NonScraped) => (Phase::Scrape, pass + 1),
             (Phase::Scrape, _) if self.retries > 0 => (Phase::Retry, 1),
             (Phase::Retry, pass) if pass < self.retries => (Phase::Retry, pass + 1),
             _ => return false,
         };
-        self.cursor = if (self.phase, self.pass) == (Phase::Copy, 2) { self.map.len() } else { 0 };
+        self.cursor = self.beginning();
         true
+    }
+
+    /// Which way the present pass goes. Where nothing but edges is read, both of them are reached forwards.
+    pub(super) fn direction(&self) -> Direction {
+        let turned = match (self.phase, self.pass) {
+            (Phase::Copy, 2) => self.first_direction == Direction::Forwards,
+            (Phase::Copy, 1) => self.first_direction == Direction::Backwards,
+            (Phase::Scrape, _) => self.first_direction == Direction::Backwards && !self.has_regions(),
+            (Phase::Retry, pass) => {
+                pass.is_multiple_of(2) == (self.first_direction == Direction::Forwards) && !self.has_regions()
+            }
+            _ => false,
+        };
+        if turned { Direction::Backwards } else { Direction::Forwards }
+    }
+
+    /// Where the present pass begins.
+    pub(super) fn beginning(&self) -> u32 {
+        match self.direction() {
+            Direction::Forwards => self.range.first,
+            Direction::Backwards => self.range.end(),
+        }
     }
 
     /// Moves the cursor behind a read.
     pub(super) fn pass_over(&mut self, read: Extent) {
         if self.order == Order::EasyFirst {
-            self.cursor = if (self.phase, self.pass) == (Phase::Copy, 2) { read.first } else { read.end() };
+            self.cursor = match self.direction() {
+                Direction::Forwards => read.end(),
+                Direction::Backwards => read.first,
+            };
         }
     }
 }

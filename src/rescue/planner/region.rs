@@ -1,12 +1,16 @@
 //! Parts of a disc that no read brings back: only their edges are asked for.
 
-use super::Planner;
+use super::{Direction, Planner};
 use crate::mmc::{Class, Extent};
 use crate::rescue::State;
 
 impl Planner {
     /// The first sector of the next area in this state, or the last one of a region whose front edge is known.
     pub(super) fn next_sector(&mut self, state: State) -> Option<Extent> {
+        if self.direction() == Direction::Backwards {
+            let area = self.last_with(state, self.cursor)?;
+            return Some(Extent { first: area.end() - 1, count: 1 });
+        }
         let area = self.next_with(state, self.cursor)?;
         self.trim_back &= area.first == self.cursor;
         let first = if self.trim_back { self.region_end(area) - 1 } else { area.first };
@@ -16,6 +20,10 @@ impl Planner {
     /// Where the region at the front of `area` ends.
     pub(super) fn region_end(&self, area: Extent) -> u32 {
         self.classes.run_at(area.first).map_or(area.end(), |run| run.extent.end()).min(area.end())
+    }
+
+    pub(super) fn has_regions(&self) -> bool {
+        [Class::OffTrack, Class::Protected].iter().any(|class| self.classes.count(Some(*class)) > 0)
     }
 
     pub(super) fn is_region(&self, lba: u32) -> bool {

@@ -19,6 +19,12 @@ struct Disc {
     failed_alone: HashMap<u32, u32>,
     failing_reads: u32,
     names_lba: bool,
+    /// It names the first sector of the command, whatever failed.
+    lies: bool,
+    /// These fail in each command that reads more than one sector.
+    alone_only: HashSet<u32>,
+    /// These fail so many times.
+    flaky: HashMap<u32, u32>,
 }
 
 impl Disc {
@@ -28,12 +34,20 @@ impl Disc {
             self.hanging.entry(lba).and_modify(|times| *times -= 1);
             return Outcome::TimedOut;
         }
-        let Some(bad) = lbas.find(|lba| self.dead.contains(lba) || self.region.contains(lba)) else { return Outcome::Read };
+        let flaky =
+            |lba: &u32| read.count > 1 && self.alone_only.contains(lba) || self.flaky.get(lba).is_some_and(|times| *times > 0);
+        let Some(bad) = lbas.find(|lba| self.dead.contains(lba) || self.region.contains(lba) || flaky(lba)) else {
+            return Outcome::Read;
+        };
         self.failing_reads += 1;
+        self.flaky.entry(bad).and_modify(|times| *times = times.saturating_sub(1));
         if read.count == 1 {
             *self.failed_alone.entry(bad).or_default() += 1;
         }
-        Outcome::Failed(if self.region.contains(&bad) { Class::OffTrack } else { Class::Medium }, self.names_lba.then_some(bad))
+        Outcome::Failed(
+            if self.region.contains(&bad) { Class::OffTrack } else { Class::Medium },
+            self.names_lba.then_some(if self.lies { read.first } else { bad }),
+        )
     }
 
     fn geometry(&self) -> Geometry {
@@ -61,14 +75,14 @@ fn run_of(lbas: impl IntoIterator<Item = (u32, u32)>, sectors: u32) -> HashSet<u
 }
 
 prop_compose! {
-    fn discs()(sectors in 100u32..6000, names_lba in any::<bool>(), block in prop_oneof![Just(1u32), Just(16), Just(32)])
-        (sectors in Just(sectors), block in Just(block), names_lba in Just(names_lba),
+    fn discs()(sectors in 100u32..6000, names_lba in any::<bool>(), lies in any::<bool>(), block in prop_oneof![Just(1u32), Just(16), Just(32)])
+        (sectors in Just(sectors), block in Just(block), names_lba in Just(names_lba), lies in Just(lies),
          dead in proptest::collection::vec((0..sectors, 1u32..200), 0..8),
          region in proptest::collection::vec((0..sectors, 1u32..400), 0..3)) -> Disc {
         let mut dead = run_of(dead, sectors);
         let region = run_of(region, sectors);
         dead.retain(|lba| !region.contains(lba));
-        Disc { sectors, block, dead, region, names_lba, ..Disc::default() }
+        Disc { sectors, block, dead, region, names_lba, lies, ..Disc::default() }
     }
 }
 
@@ -123,6 +137,60 @@ proptest! {
         planner.resume(from);
         finish(&mut planner, &mut disc);
         prop_assert_eq!(planner.map(), undisturbed.map());
+    }
+
+    #[test]
+    fn killed_at_any_step_and_resumed_from_the_maps_text_no_readable_sector_is_left_bad(
+        mut disc in discs(), kills in proptest::collection::vec(1u32..200, 0..10), reversed in any::<bool>(),
+        alone in proptest::collection::vec(0u32..6000, 0..30), flaky in proptest::collection::vec((0u32..6000, 1u32..3), 0..20),
+    ) {
+        disc.region.clear();
+        disc.alone_only = alone.into_iter().collect();
+        disc.flaky = flaky.into_iter().filter(|(lba, _)| !disc.dead.contains(lba)).collect();
+        let flaky: HashSet<u32> = disc.flaky.keys().copied().collect();
+        let (mut text, mut from) = (String::new(), Resume::START);
+        for steps in kills.into_iter().chain([u32::MAX]) {
+            let map = crate::rescue::mapfile::Mapfile::parse(&text).unwrap().to_extents(disc.sectors);
+            let mut planner = Planner { retries: if steps == u32::MAX { 2 } else { 0 }, ..disc.planner(map) };
+            if reversed {
+                planner.reverse();
+            }
+            planner.resume(from);
+            for step in 0..steps {
+                prop_assert!(step < 40 * disc.sectors + 1000, "it does not end");
+                let Some(Ask { extent: read, .. }) = planner.ask() else { break };
+                planner.answer(disc.answer(read), COST);
+            }
+            from = planner.position();
+            let position = crate::rescue::mapfile::Position { at: 0, status: '?', pass: 1 };
+            let mut bytes = Vec::new();
+            crate::rescue::mapfile::write(&mut bytes, &[], position, planner.map()).unwrap();
+            text = String::from_utf8(bytes).unwrap();
+        }
+        let map = crate::rescue::mapfile::Mapfile::parse(&text).unwrap().to_extents(disc.sectors);
+        for lba in 0..disc.sectors {
+            let dead = disc.dead.contains(&lba);
+            prop_assert_eq!(map.get(lba), Some(if dead { State::Bad } else { State::Finished }), "LBA {} {}", lba, flaky.contains(&lba));
+            prop_assert!(!dead || disc.failed_alone.get(&lba).is_some_and(|times| *times > 0), "LBA {} was never asked alone", lba);
+        }
+    }
+
+    #[test]
+    fn spared_sectors_stay_untried_and_the_next_run_brings_them(mut disc in discs()) {
+        disc.region.clear();
+        let mut spared = disc.planner(Extents::new(disc.sectors, State::NonTried));
+        spared.spare_singles();
+        finish(&mut spared, &mut disc);
+        prop_assert_eq!(spared.left(), spared.spared());
+        for run in spared.map().iter() {
+            let block = |lba: u32| lba / disc.block;
+            let has_dead = (block(run.extent.first)..=block(run.extent.end() - 1)).any(|b| (b * disc.block..(b + 1) * disc.block).any(|lba| disc.dead.contains(&lba)));
+            prop_assert!(run.value == State::Finished || has_dead, "{:?}", run);
+        }
+        let mut rest = disc.planner(spared.map().clone());
+        finish(&mut rest, &mut disc);
+        prop_assert_eq!(rest.map().count(State::Bad) as usize, disc.dead.len());
+        prop_assert_eq!(rest.left(), 0);
     }
 
     #[test]

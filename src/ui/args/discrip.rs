@@ -10,6 +10,7 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use crate::jobs::batch::Batch;
 use crate::jobs::rip::{ImageOperand, Limits, Request};
 use crate::mmc::{Extent, Speed};
+use crate::rescue::Direction;
 use crate::trust::Algorithm;
 
 use super::{Arguments, Checksum, EMULATED, Show, UsageError};
@@ -66,6 +67,12 @@ pub struct Args {
     /// speed; 6 go through them all
     #[arg(short = 'r', long, value_name = "N", default_value_t = 0)]
     retries: u32,
+    /// Leave ECC blocks that failed as they are: their sectors are not tried one by one. The same command without it goes on
+    #[arg(long, conflicts_with = "retries")]
+    no_scrape: bool,
+    /// Turn all passes round
+    #[arg(short = 'R', long)]
+    reverse: bool,
     /// Read these sectors alone: the first and the last one, or the first one and their number; the rest of the map stays as it is
     #[arg(long, value_name = "A-B|A+N", value_parser = range)]
     range: Option<Extent>,
@@ -209,6 +216,8 @@ impl Args {
             image: operands.image.clone(),
             map: operands.map.clone(),
             retries: self.retries,
+            no_scrape: self.no_scrape,
+            direction: if self.reverse { Direction::Backwards } else { Direction::Forwards },
             range: self.range,
             skip_patterns: self.skip_protection_patterns,
             limits: Limits { time: self.max_time, errors: self.max_errors, time_without_data: self.max_time_without_data },
