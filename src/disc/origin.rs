@@ -85,6 +85,8 @@ mod tests {
             read: extents(read),
             failed: extents(failed),
             sense: Vec::new(),
+            weak: Vec::new(),
+            brought_back: Default::default(),
         }
     }
 
@@ -98,6 +100,8 @@ mod tests {
             size: SizeDecision { sectors: 100, chosen: String::new(), candidates: Vec::new(), why: String::new() },
             regions: vec![gap],
             damage: Vec::new(),
+            patterns: Vec::new(),
+            hurt: None,
             digests: Default::default(),
             runs,
         }
