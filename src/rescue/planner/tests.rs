@@ -182,6 +182,8 @@ proptest! {
         spared.spare_singles();
         finish(&mut spared, &mut disc);
         prop_assert_eq!(spared.left(), spared.spared());
+        let whole_blocks = (0..disc.sectors / disc.block).filter(|b| (b * disc.block..(b + 1) * disc.block).all(|lba| disc.dead.contains(&lba)));
+        prop_assert!(disc.block == 1 || whole_blocks.count() == 0 || spared.spared() > 0, "they were tried one by one");
         for run in spared.map().iter() {
             let block = |lba: u32| lba / disc.block;
             let has_dead = (block(run.extent.first)..=block(run.extent.end() - 1)).any(|b| (b * disc.block..(b + 1) * disc.block).any(|lba| disc.dead.contains(&lba)));
