@@ -14,6 +14,10 @@ use signal_hook::low_level::emulate_default_handler;
 /// The signals that end a run in order.
 const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
+/// Ends a run as TERM does, but is not deadly when it comes again: the kernel sends it for each thread of the process that started this
+/// one ([`super::tether`]).
+pub(super) const ORPHANED: Signal = Signal::SIGUSR2;
+
 /// Whether the program was asked to stop, or to say where it stands. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
@@ -23,7 +27,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Listens to INT, TERM and HUP, each unless it was ignored when the program started (as `nohup` does), and to USR1. The first
+    /// Listens to INT, TERM and HUP, each unless it was ignored when the program started (as `nohup` does), and to USR1 and USR2. The first
     /// one that ends the run sets a flag, a second one ends the program at once by its default action. Calls that a signal interrupts
     /// are restarted (SA_RESTART), so ask questions before this.
     ///
@@ -44,6 +48,8 @@ impl Stop {
             flag::register(number, Arc::clone(&stop.stopped))?;
         }
         flag::register(Signal::SIGUSR1 as i32, Arc::clone(&stop.status))?;
+        flag::register_usize(ORPHANED as i32, Arc::clone(&stop.signal), Signal::SIGTERM as usize)?;
+        flag::register(ORPHANED as i32, Arc::clone(&stop.stopped))?;
         // SAFETY: SIG_IGN runs no code of ours.
         unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }?;
         Ok(stop)

@@ -176,7 +176,7 @@ fn a_disc_that_the_drive_does_not_give_out_is_not_read_again() {
 #[test]
 fn a_drive_that_hangs_stops_no_other_and_a_second_signal_ends_at_once() {
     let (folder, _) = discs(50, &["A", "B", "C"]);
-    folder.write("rules", "read 400+200 hang=40000\n");
+    folder.write("rules", "read 400+200 hang=10000\n");
     let hanging = "emulated:c.iso,clock=real,model=ideal,faults=rules";
     let batch = ["--batch", "d", "--discs", "1", "emulated:a.iso", "emulated:b.iso", hanging];
     let child = folder.discrip(&batch).spawn().unwrap();

@@ -36,14 +36,14 @@ pub fn station(batch: &Batch, port: Box<dyn Port>, ask: &mut Ask<'_>, observer: 
     let ended = loop {
         match station.disc(batch, ask) {
             Ok(status) => worst = worst.and(status),
-            Err(end) => break end,
+            Err(end) => break *end,
         }
         let done: u64 = station.outcome.discs.values().sum();
         let is_last = batch.discs.is_some_and(|discs| done >= discs);
         match station.give_out(is_last) {
             Ok(()) if is_last => break JobResult::new(Status::Done),
             Ok(()) => {}
-            Err(end) => break end,
+            Err(end) => break *end,
         }
     };
     // A signal is the usual end: it is told as such, whatever the discs were.
@@ -63,14 +63,14 @@ struct Station<'a> {
 
 impl Station<'_> {
     /// Waits for a disc, images it and writes its row. `Err`: there was no disc, and there will be none.
-    fn disc(&mut self, batch: &Batch, ask: &mut Ask<'_>) -> Result<Status, JobResult> {
+    fn disc(&mut self, batch: &Batch, ask: &mut Ask<'_>) -> Result<Status, Box<JobResult>> {
         // The tray is opened by the batch itself, after the row; and not after a signal: the same command goes on with this disc.
         let image = ImageOperand::Folder(batch.folder.clone());
         let request = Request { image, map: None, wait: true, eject: false, ..batch.request.clone() };
         let mut seen = Seen { observer: self.observer, drive: None, disc: None };
         let result = rip::run(&request, Box::new(self.port.clone()), ask, &mut seen, self.stop);
         let Seen { drive, disc, .. } = seen;
-        let Some(drive) = drive.filter(|_| disc.is_some() || self.stop.requested().is_none()) else { return Err(result) };
+        let Some(drive) = drive.filter(|_| disc.is_some() || self.stop.requested().is_none()) else { return Err(result.into()) };
         let row = row(drive, disc, &result);
         *self.outcome.discs.entry(row.outcome).or_default() += 1;
         let written = rows::append(&batch.folder, &row);
@@ -80,14 +80,14 @@ impl Station<'_> {
             let why = format!(
                 "writing the row to batch.csv in {folder}: {error}; make room or look at that disk, then the same command goes on"
             );
-            JobResult::because(result.status.and(Status::Stopped), why)
+            Box::new(JobResult::because(result.status.and(Status::Stopped), why))
         })?;
-        if self.stop.requested().is_some() { Err(result) } else { Ok(result.status) }
+        if self.stop.requested().is_some() { Err(result.into()) } else { Ok(result.status) }
     }
 
     /// Opens the tray. Unless it was the last disc, also waits until the disc is out: it would be taken for the next one.
-    fn give_out(&mut self, is_last: bool) -> Result<(), JobResult> {
-        let gone = |why: String| JobResult::because(Status::Stopped, why);
+    fn give_out(&mut self, is_last: bool) -> Result<(), Box<JobResult>> {
+        let gone = |why: String| Box::new(JobResult::because(Status::Stopped, why));
         let opened = self.port.open().map_err(|error| gone(error.to_string()))?;
         let clock = self.port.clock();
         let mut drive = Drive::new(opened.transport, self.stop.clone());
