@@ -91,12 +91,12 @@ in_turns() {
     rescued turns.iso turns.iso.map
 }
 # The drive takes four seconds for a sector; the signal comes then, and the program ends when the drive answers.
-interrupted() { # IMAGE COMMAND...
-    image=$1
+interrupted() { # NAME COMMAND...
+    image=$1.iso
+    insert "$1" ,clock=real,model=ideal
+    fault "$1" 'read 2600+1 times=1 delay=4000'
+    fault "$1" 'read 4700+1 skip=1 times=1 delay=4000' # for a script that comes late
     shift
-    insert slow ,clock=real,model=ideal
-    fault slow 'read 2600+1 times=1 delay=4000'
-    fault slow 'read 4700+1 skip=1 times=1 delay=4000' # for a script that comes late
     "$@" "$node" $image $image.map &
     program=$! # not a function's shell
     wait_for holds 4000000 $image
@@ -106,16 +106,14 @@ interrupted() { # IMAGE COMMAND...
     ends 0 test "$(phase $image.map)" != +
 }
 ddrescue_interrupted() {
-    interrupted theirs.iso ddrescue -q -d -b2048
+    interrupted theirs ddrescue -q -d -b2048
     ends 3 discrip "$node" theirs.iso
     rescued theirs.iso theirs.iso.map
-    unplug_drive slow
 }
 discrip_interrupted() {
-    interrupted ours.iso discrip
+    interrupted ours discrip
     ends 0 theirs "$node" ours.iso ours.iso.map
     rescued ours.iso ours.iso.map
-    unplug_drive slow
 }
 chapter ddrescue_begins; chapter discrip_begins; chapter in_turns; chapter ddrescue_interrupted; chapter discrip_interrupted
 "#;
@@ -127,7 +125,7 @@ chapter ddrescue_begins; chapter discrip_begins; chapter in_turns; chapter ddres
 fn end_of_disc() -> Ending {
     let guest = Guest::uml()?;
     guest.disc("disc.iso", 72, SECTORS)?;
-    guest.damage("damage.map", SECTORS as u64, &[SECTORS as u64 - 50..SECTORS as u64 - 48])?;
+    guest.damage("damage.map", SECTORS as u64, &[4950..4951, 4951..4952])?;
     let story = r#"
 ended() { # IMAGE MAP: by discrip, what ddrescue began
     echo "note: $1: ddrescue's map has $(ddrescuelog -b 2048 -l+ "$2" | wc -l) good sectors of 4998"
