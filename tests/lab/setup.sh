@@ -4,7 +4,7 @@
 set -eu
 here=$(dirname "$(readlink -f "$0")")
 lab=$here/../../target/lab
-packages="qemu-system-x86 user-mode-linux busybox-static cpio kmod xz-utils binutils sg3-utils xorriso gddrescue bmap-tools fdisk"
+packages="qemu-system-x86 user-mode-linux busybox-static cpio kmod xz-utils binutils sg3-utils xorriso gddrescue bmap-tools fdisk jq"
 # What all guests need; modprobe adds what these depend on. A story loads others from target/lab/kernel (guest/words.sh: load).
 modules="virtio_pci 9p 9pnet_virtio overlay isofs virtio_scsi ahci xhci_pci usb_storage uas sr_mod sd_mod sg"
 
