@@ -95,7 +95,7 @@ mod tests {
     fn three_lines_say_what_matters() {
         let [strip, far, failed] = lines(80, 5);
         assert_eq!(strip, format!("{}-{}|", "+".repeat(40), "+".repeat(38)));
-        assert_eq!(far, "99.7 %, about 12:34 to go, 1.2 MB/s, reading failed blocks by sector");
+        assert_eq!(far, "99.7 %, about 12:34 to go, 1.20 MB/s, reading failed blocks by sector");
         assert_eq!(lines(100, 5)[1], format!("{far}, at sector 99999"));
         assert_eq!(failed, "waiting for the drive, 5 s, 1 bad, 240 left, last good read 12 s ago");
         assert_eq!(lines(80, 0)[2], "1 bad, 240 left, last good read 7 s ago, failed reads: 12 medium, 1 time-out");
@@ -108,6 +108,6 @@ mod tests {
                 assert!(line.chars().count() <= columns, "{columns}: {line:?}");
             }
         }
-        assert_eq!(lines(40, 0)[1..], ["99.7 %, about 12:34 to go, 1.2 MB/s", "1 bad, 240 left, last good read 7 s ago"]);
+        assert_eq!(lines(40, 0)[1..], ["99.7 %, about 12:34 to go, 1.20 MB/s", "1 bad, 240 left, last good read 7 s ago"]);
     }
 }

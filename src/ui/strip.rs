@@ -67,20 +67,21 @@ mod tests {
 
     #[test]
     fn each_state_has_its_character_and_the_drive_its_mark() {
-        let mut map = Extents::new(120_000, State::Finished);
+        // Sixteen columns of 7680 sectors, which are 256 cells.
+        let mut map = Extents::new(122_880, State::Finished);
         for (first, count, state) in [
-            (20_000, 1, State::Bad),
-            (40_000, 20_000, State::NonTried),
-            (60_000, 20_000, State::NonTrimmed),
-            (80_000, 20_000, State::NonScraped),
+            (15_360, 1, State::Bad),
+            (30_720, 15_360, State::NonTried),
+            (46_080, 15_360, State::NonTrimmed),
+            (61_440, 15_360, State::NonScraped),
         ] {
             map.set(Extent { first, count }, state);
         }
         let surface = Surface::of(&map);
-        assert_eq!(strip(&surface, 119_999, 120_000, 12, Palette::Ascii), "++-+..**//+|");
-        assert_eq!(strip(&surface, 20_000, 120_000, 12, Palette::Ascii), "++-+..**//++");
-        let blocks = strip(&surface, 0, 120_000, 12, Palette::Blocks);
+        assert_eq!(strip(&surface, 122_879, 122_880, 16, Palette::Ascii), "++-+..**//+++++|");
+        assert_eq!(strip(&surface, 15_360, 122_880, 16, Palette::Ascii), "++-+..**//++++++");
+        let blocks = strip(&surface, 0, 122_880, 16, Palette::Blocks);
         let letters: String = blocks.split("\x1b[").map(|part| part.split_once('m').map_or("", |(_, text)| text)).collect();
-        assert_eq!(letters, "┃▄█▄░░▒▒▓▓▄▄");
+        assert_eq!(letters, "┃▄█▄░░▒▒▓▓▄▄▄▄▄▄");
     }
 }
