@@ -18,10 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::mmc::{Class, Extent, Family};
 
-use super::{Extents, State};
+use super::{Extents, Run, State};
 
 /// Bad sectors in a row that are judged as strewn: with so many, random ones pass for evenly spread less than once in 10,000 times.
 const STREWN: usize = 144;
+
+/// Sectors in a row that copying leaves out where it expects damage, at most.
+const LEFT_OUT: u32 = 64;
 
 /// How far apart such windows begin.
 const STREWN_STEP: usize = 36;
@@ -121,7 +124,9 @@ fn gap(before: &Hurt, behind: &Hurt) -> u32 {
 
 fn hurt(map: &Extents<State>, classes: &Extents<Option<Class>>) -> Vec<Hurt> {
     let mut hurt: Vec<Hurt> = Vec::new();
-    for run in map.iter().filter(|run| run.value != State::Finished) {
+    // What copying leaves out for the moment, in the middle of damage, says nothing.
+    let is_left_out = |run: &Run<State>| run.value == State::NonTried && run.extent.count < LEFT_OUT;
+    for run in map.iter().filter(|run| run.value != State::Finished && !is_left_out(run)) {
         // What another program found has no class, and time-outs are the drive's.
         let is_unreadable = || matches!(classes.get(run.extent.first).flatten(), None | Some(Class::Medium | Class::Other));
         let is_bad = matches!(run.value, State::Bad | State::NonScraped) && is_unreadable();

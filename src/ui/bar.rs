@@ -78,6 +78,8 @@ impl Bar {
         self.heard = Instant::now();
         let before = self.last.replace(progress.clone());
         if before.is_none_or(|before| before.reading.is_some() != progress.reading.is_some()) {
+            // Or what stood there is painted once more in the new style.
+            self.bar.set_message("");
             self.style(progress.reading.as_ref());
         }
         // Of what has no known end the bar stays empty.

@@ -9,9 +9,9 @@ use crate::common::{Dice, Folder, Places, damaged_disc, mapfile, told};
 const FLAG: &str = "--skip-protection-patterns";
 
 /// Single sectors strewn over the beginning of a CD, as SafeDisc's.
-fn strewn(seed: u64) -> Places {
+fn strewn(seed: u64, end: u32) -> Places {
     let mut dice = Dice(seed);
-    let next = |lba: &u32| Some(lba + 10 + dice.below(30)).filter(|lba| *lba < 9000);
+    let next = |lba: &u32| Some(lba + 10 + dice.below(30)).filter(|lba| *lba < end);
     std::iter::successors(Some(800), next).map(|lba| (lba, 1)).collect()
 }
 
@@ -46,7 +46,7 @@ fn pattern(result: &Value) -> (String, u64, u64) {
 
 #[test]
 fn strewn_sectors_are_announced_and_all_others_read() {
-    let dead = strewn(1);
+    let dead = strewn(1, 9000);
     let (folder, image) = damaged_disc(1, 12_000, &dead);
     let (events, result) = folder.json(3, &["emulated:disc.iso,damage=damage", "out.iso"]);
     let told = told(&events);
@@ -67,28 +67,24 @@ fn strewn_sectors_are_announced_and_all_others_read() {
 
 #[test]
 fn strewn_sectors_are_left_out_and_a_later_run_goes_on_with_them() {
-    let dead = strewn(2);
-    let (folder, image) = damaged_disc(2, 12_000, &dead);
+    let dead = strewn(2, 30_000);
+    let (folder, image) = damaged_disc(2, 40_000, &dead);
     let drive = "emulated:disc.iso,damage=damage";
     let (events, result) = folder.json(3, &[drive, "out.iso", FLAG, "--record", "commands"]);
     assert!(told(&events).contains("copy protection"), "{}", told(&events));
     // What was not asked for is not called bad, lies in the zone, and is told.
     let open = unsettled(&folder, "out.iso.map");
-    let (_, first, last) = pattern(&result);
-    assert!(
-        !open.is_empty() && open.iter().all(|(from, end)| *from >= first && *end <= last + 1),
-        "{open:?} in {first} to {last}"
-    );
+    assert!(!open.is_empty() && open.iter().all(|(from, end)| *from >= 800 && *end <= 30_000), "{open:?}");
     let left: u64 = open.iter().map(|(from, end)| end - from).sum();
     assert_eq!((&result["left_out"], &result["unread"]), (&left.into(), &left.into()));
     assert!(result["reasons"][1].as_str().unwrap().starts_with(&format!("{left} sectors were left out")), "{result}");
     folder.witness("ddrescuelog", &["-t", "out.iso.map"]);
     let failed = folder.failed_reads("commands");
-    assert!(failed < dead.len(), "{failed} failed reads for {} bad sectors", dead.len());
+    assert!(failed < dead.len() * 3 / 4, "{failed} failed reads for {} bad sectors", dead.len());
 
     folder.json(3, &[drive, "out.iso"]);
     folder.must_hold("out.iso", &image, &dead);
-    folder.map_must_say("out.iso.map", &dead, 12_000);
+    folder.map_must_say("out.iso.map", &dead, 40_000);
 }
 
 #[test]
@@ -100,8 +96,8 @@ fn of_solid_runs_every_good_block_is_read_and_no_bad_one_taken_apart() {
     folder.write("damage", mapfile(&dead, '-', SECTORS));
     let drive = "emulated:disc.iso,profile=dvd-rom,damage=damage";
     let (events, result) = folder.json(3, &[drive, "out.iso", FLAG, "--record", "commands"]);
-    assert!(told(&events).contains("12 short runs between sectors"), "{}", told(&events));
-    assert_eq!(pattern(&result).0, "runs");
+    assert!(told(&events).contains(" short runs between sectors"), "{}", told(&events));
+    assert_eq!((pattern(&result).0.as_str(), &result["patterns"][0]["runs"]), ("runs", &12.into()));
     // Each bad sector lies in a block of 16 that is left out, or was tried alone.
     let bad: u32 = dead.iter().map(|(_, count)| count).sum();
     let [good, settled] = ["good", "bad"].map(|key| result[key].as_u64().unwrap());

@@ -48,8 +48,8 @@ fn shown(folder: &Folder, columns: u16, environment: &[(&str, &str)], then: &[&s
     shown
 }
 
-/// The lines that were painted, without colours and moves.
-fn lines(shown: &str) -> Vec<String> {
+/// What was painted between two moves of the cursor, without colours. Lines as long as the terminal is wide follow each other without a move.
+fn pieces(shown: &str) -> Vec<String> {
     let is_letter = |c: char| c.is_ascii_alphabetic();
     let mut parts = shown.split("\x1b[");
     let first = parts.next().unwrap_or_default().to_string();
@@ -61,6 +61,16 @@ fn lines(shown: &str) -> Vec<String> {
     plain.split(['\r', '\n']).map(Into::into).collect()
 }
 
+/// The same as lines of a terminal with so many columns.
+fn lines(shown: &str, columns: usize) -> Vec<String> {
+    let characters = |piece: &String| piece.chars().collect::<Vec<_>>();
+    pieces(shown)
+        .iter()
+        .map(characters)
+        .flat_map(|piece| piece.chunks(columns).map(String::from_iter).collect::<Vec<_>>())
+        .collect()
+}
+
 /// Those of them that are strips of the mapfile's kind.
 fn strips(lines: &[String]) -> Vec<&str> {
     let is_strip = |line: &&String| line.len() > 20 && line.chars().all(|c| "+.*/-|".contains(c));
@@ -69,7 +79,7 @@ fn strips(lines: &[String]) -> Vec<&str> {
 
 #[test]
 fn a_terminal_shows_the_disc_as_a_strip_and_one_dead_sector_on_it() {
-    let lines = lines(&shown(&slow_disc(), 80, &[("NO_COLOR", "1")], &[]));
+    let lines = lines(&shown(&slow_disc(), 80, &[("NO_COLOR", "1")], &[]), 80);
     let strips = strips(&lines);
     assert!(strips.len() > 2 && strips.iter().all(|strip| strip.len() == 80), "{lines:?}");
     assert!(strips[0].contains('|') && strips[0].contains('.'), "{strips:?}");
@@ -84,9 +94,9 @@ fn a_terminal_shows_the_disc_as_a_strip_and_one_dead_sector_on_it() {
 fn a_terminal_of_utf_8_gets_blocks_in_colours() {
     let shown = shown(&slow_disc(), 80, &[], &[]);
     assert!(shown.contains("\x1b[32m▄\x1b[0m") && shown.contains("\x1b[90m░\x1b[0m"), "{shown}");
-    assert!(!strips(&lines(&shown)).iter().any(|strip| strip.contains('+')), "{shown}");
+    assert!(!strips(&lines(&shown, 80)).iter().any(|strip| strip.contains('+')), "{shown}");
     let latin = self::shown(&slow_disc(), 80, &[("LC_ALL", "C")], &[]);
-    assert!(!latin.contains('▄') && !strips(&lines(&latin)).is_empty(), "{latin}");
+    assert!(!latin.contains('▄') && !strips(&lines(&latin, 80)).is_empty(), "{latin}");
 }
 
 #[test]
@@ -94,11 +104,13 @@ fn a_narrow_terminal_and_one_that_changes_its_width_are_filled_to_the_edge() {
     if !installed("stty") {
         return;
     }
-    let lines = lines(&shown(&slow_disc(), 100, &[("NO_COLOR", "1")], &["cols", "40"]));
-    let strips = strips(&lines);
-    assert_eq!((strips[0].len(), strips[strips.len() - 1].len()), (100, 40), "{lines:?}");
-    let narrow = lines.iter().skip_while(|line| **line != strips[strips.len() - 1]);
-    assert!(narrow.clone().count() > 1 && narrow.clone().all(|line| line.trim_end().chars().count() <= 40), "{lines:?}");
+    let pieces = pieces(&shown(&slow_disc(), 100, &[("NO_COLOR", "1")], &["cols", "40"]));
+    // Three lines that fill the width.
+    let widths: Vec<usize> =
+        pieces.iter().filter(|piece| piece.starts_with(['+', '|'])).map(|piece| piece.chars().count()).collect();
+    assert_eq!((widths[0], widths[widths.len() - 1]), (3 * 100, 3 * 40), "{pieces:?}");
+    let strip: String = pieces.iter().rfind(|piece| piece.starts_with('+')).unwrap().chars().take(40).collect();
+    assert_eq!(strip, format!("{}-{}", "+".repeat(20), "+".repeat(19)));
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::mmc::{Class, Extent};
 use crate::rescue::State;
 use crate::rescue::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE};
 
+/// The last pass around damage.
+pub(super) const AROUND: u32 = 2;
+
 /// The last pass.
 pub(super) const SWEEP: u32 = 4;
 

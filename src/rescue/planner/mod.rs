@@ -271,6 +271,11 @@ impl Planner {
         Resume { at: self.cursor.min(self.map.len()), phase: self.phase, pass: self.pass }
     }
 
+    /// True once everything around damage was asked for.
+    pub fn is_among_damage(&self) -> bool {
+        self.phase > Phase::Copy || self.pass > copy::AROUND
+    }
+
     /// Where the reading of the whole disc stands, for the mapfile.
     pub fn stand(&self) -> Resume {
         self.stood.unwrap_or_else(|| self.position())
