@@ -329,7 +329,7 @@ pub struct JobResult {
 #[serde(untagged)]
 pub enum Outcome {
     /// A disc into an image.
-    Image(ImageOutcome),
+    Image(Box<ImageOutcome>),
     /// An image onto a medium.
     Flash(FlashOutcome),
     /// A medium compared.

@@ -150,7 +150,7 @@ impl Observer for Seen<'_> {
 fn row(drive: DriveName, disc: Option<(DiscSummary, Instant)>, result: &JobResult) -> Row {
     let (disc, begin) = disc.unzip();
     let image = match &result.outcome {
-        Some(Outcome::Image(image)) if image.sectors > 0 => Some(image),
+        Some(Outcome::Image(image)) if image.sectors > 0 => Some(&**image),
         _ => None,
     };
     let name = image.and_then(|image| image.image.as_deref()?.file_name()).map(|name| name.to_string_lossy().into_owned());

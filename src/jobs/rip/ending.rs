@@ -131,7 +131,7 @@ fn finish_again(
         if request.eject {
             observer.event(&Event::notice("would open the tray"));
         }
-        let outcome = Some(Outcome::Image(outcome(target, &planner, &Tally::default(), begun.record.as_ref())));
+        let outcome = Some(Outcome::Image(Box::new(outcome(target, &planner, &Tally::default(), begun.record.as_ref()))));
         return Ok(JobResult { outcome, ..JobResult::new(Status::Done) });
     }
     if all_known && run_was_ended && record_fits {
@@ -233,7 +233,7 @@ impl Ending<'_> {
         let anew = "what went into a pipe or a device is not kept: the same command starts anew".to_string();
         let anew = (self.output.kind() != OutputKind::File).then_some(anew);
         let reasons = [Some(error.to_string()), anew, saving.map(|error| error.to_string())].into_iter().flatten().collect();
-        let outcome = Some(Outcome::Image(outcome));
+        let outcome = Some(Outcome::Image(Box::new(outcome)));
         JobResult { reasons, outcome, elapsed: self.elapsed, ..JobResult::new(error.status()) }
     }
 
@@ -391,7 +391,8 @@ fn judged(
 ) -> Result<JobResult, RipError> {
     let ImageOutcome { bad, unread, sectors, left_out, .. } = outcome;
     let patterns = sentence(&outcome.patterns);
-    let mut result = JobResult { digests, elapsed, outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) };
+    let mut result =
+        JobResult { digests, elapsed, outcome: Some(Outcome::Image(Box::new(outcome))), ..JobResult::new(Status::Done) };
     if let Some(expected) = expected(request, target)? {
         let computed = result.digests.iter().filter_map(|(name, hex)| Some((name.parse().ok()?, hex.clone()))).collect();
         match expected.compare(&computed) {

@@ -131,7 +131,7 @@ pub fn run(request: &Request, port: Box<dyn Port>, ask: &mut Ask<'_>, observer: 
     let ended = ended.unwrap_or_else(|error| Err(RipError::Failed(error.to_string())));
     let mut result = ended.unwrap_or_else(|error| JobResult::because(error.status(), error.to_string()));
     if let ImageOperand::Path(path) = &request.image {
-        let outcome = result.outcome.get_or_insert_with(|| Outcome::Image(ImageOutcome::default()));
+        let outcome = result.outcome.get_or_insert_with(|| Outcome::Image(Box::default()));
         if let Outcome::Image(outcome) = outcome {
             outcome.image.get_or_insert_with(|| path.clone());
         }
@@ -317,5 +317,5 @@ fn dry_run(request: &Request, target: &Target, map: &Extents<State>, resumes: bo
         unread,
         ..ImageOutcome::default()
     };
-    JobResult { outcome: Some(Outcome::Image(outcome)), ..JobResult::new(Status::Done) }
+    JobResult { outcome: Some(Outcome::Image(Box::new(outcome))), ..JobResult::new(Status::Done) }
 }
