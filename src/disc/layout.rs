@@ -76,7 +76,7 @@ pub struct Candidate {
 pub enum Refusal {
     /// Only audio tracks.
     #[error(
-        "this is an audio disc ({0} tracks): it has no data sectors to copy; use an audio ripper (cyanrip, whipper, cdparanoia)"
+        "this is an audio disc (tracks: {0}): it has no data sectors to copy; use an audio ripper (cyanrip, whipper, cdparanoia)"
     )]
     Audio(usize),
     /// Nothing recorded.

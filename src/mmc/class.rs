@@ -68,7 +68,7 @@ impl Class {
             Self::Protected => "copy-protected",
             Self::Blank => "never written",
             Self::OutOfRange => "out of the drive's range; perhaps its idea of the disc's size is wrong",
-            Self::Other => "unreadable; the reason is another one, or was not recorded",
+            Self::Other => "unreadable, for another reason or one that was not recorded",
         }
     }
 }

@@ -16,8 +16,10 @@ fn touched(dead: &Places, grain: u32) -> usize {
 #[test]
 fn the_damaged_demo_ends_with_3_and_names_what_is_missing() {
     let folder = Folder::new();
+    let look = folder.ends(0, &["emulated:demo,damaged", "out.iso", "-n"]);
+    assert!(look.stderr.trim_end().ends_with("nothing was written"), "{look}");
     let ran = folder.ends(3, &["emulated:demo,damaged", "out.iso"]);
-    for place in ["sector 1200", "3000 to 3019", "5600 to 5606", "--retries"] {
+    for place in ["\nmissing sector 1200", "\n        sectors 3000 to 3019", "5600 to 5606", "--retries 6"] {
         ran.must_say(place);
     }
     folder.map_must_say("out.iso.map", &[(1200, 1), (3000, 20), (5600, 7)], 6166);

@@ -196,6 +196,22 @@ fn the_list_is_in_the_result_the_record_and_the_status() {
 }
 
 #[test]
+fn of_a_rescue_that_was_begun_the_status_says_that_what_was_not_read_counts() {
+    let folder = Folder::new();
+    tree(&folder, 4);
+    let Some(sectors) = image(&folder, KINDS[0]) else { return };
+    let status = |status| folder.ends(status, &["--status", "out.iso"]).out();
+    let said = "; what was not read yet counts as missing";
+    folder.ends(7, &["emulated:disc.iso", "out.iso", "--range", "16-17"]);
+    let begun = status(7);
+    assert!(begun.contains("hurt    no file that is known") && begun.contains(said), "{begun}");
+    folder.ends(7, &["emulated:disc.iso", "out.iso", "--range", &format!("0-{}", sectors / 2)]);
+    assert!(status(7).contains(said));
+    folder.ends(0, &["emulated:disc.iso", "out.iso"]);
+    assert!(!status(0).contains("hurt"));
+}
+
+#[test]
 fn a_disc_without_a_file_system_has_no_names_and_says_so() {
     let folder = Folder::new();
     folder.write("disc.iso", vec![9; 1000 * SECTOR]);

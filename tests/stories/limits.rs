@@ -117,5 +117,6 @@ fn a_limit_of_nothing_makes_no_sense() {
     for limit in [["--max-time", "0s"], ["--max-errors", "0"], ["--max-time-without-data", "0m"], ["--max-time", "soon"]] {
         folder.ends(2, &["emulated:demo", "out.iso", limit[0], limit[1]]);
     }
+    folder.ends(2, &["emulated:demo", "out.iso", "--max-time", "20"]).must_say("30s, 10m, 2h");
     assert!(folder.names().is_empty());
 }

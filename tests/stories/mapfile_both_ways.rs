@@ -257,6 +257,22 @@ fn two_programs_that_take_turns_get_everything_that_can_be_read() {
 }
 
 #[test]
+fn what_ddrescue_gave_up_is_left_to_retries_and_that_is_said() {
+    if !installed("ddrescue") {
+        return;
+    }
+    let mut rescue = Rescue::new(650, &DEAD);
+    rescue.discrip(&["--max-errors", "1"]);
+    rescue.ddrescue(&["-b2048"]);
+    let good_copy = "emulated:disc.iso,profile=dvd-rom,serial=OTHER";
+    let left = rescue.folder.ends(3, &[good_copy, "out.iso"]);
+    left.must_say("(--retries 6 tries them again)");
+    assert!(!left.stderr.contains("another drive tries"), "{left}");
+    rescue.folder.ends(0, &[good_copy, "out.iso", "--retries", "6"]);
+    rescue.folder.witness("cmp", &["disc.iso", "out.iso"]);
+}
+
+#[test]
 fn a_map_that_ends_before_the_disc_is_one_of_a_part_of_it() {
     let mut rescue = Rescue::new(700, &DEAD);
     let known = 2000;

@@ -172,9 +172,7 @@ fn finished_before(request: &Request, target: &Target, begun: &Begun, planner: &
     });
     let how = match planner.map().count(State::Bad) {
         0 => "is complete already".to_string(),
-        bad => {
-            format!("was finished before, with {bad} sectors missing (another drive tries them, and this one with --retries 1)")
-        }
+        bad => format!("was finished before, with {bad} sectors missing (--retries 6 tries them again)"),
     };
     let range = if request.range.is_some() { ", and --range has nothing to read" } else { "" };
     let looked = match (&request.image, &begun.record) {

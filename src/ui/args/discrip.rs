@@ -285,8 +285,8 @@ fn is_drive(operand: &OsString) -> bool {
 
 /// A time that is not zero.
 fn some_time(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if time.is_zero() { Err("a time like 30s, 10m, 2h, and not zero".into()) } else { Ok(time) }
+    let time = humantime::parse_duration(text).ok().filter(|time| !time.is_zero());
+    time.ok_or_else(|| "a time like 30s, 10m, 2h, and not zero".into())
 }
 
 /// `100-199` or `100+100`.

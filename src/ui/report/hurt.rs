@@ -22,7 +22,11 @@ pub(super) fn lines(hurt: &Hurt, json: &str) -> Vec<String> {
 
 /// How many files, and what else.
 fn amounts(hurt: &Hurt) -> String {
-    let files = counted(hurt.files.count, "file", "files");
+    let files = match (hurt.files.count, hurt.unknown.count) {
+        (0, 0) => "no file".into(),
+        (0, _) => "no file that is known".into(),
+        (count, _) => counted(count, "file", "files"),
+    };
     let parts = match hurt.structures.count {
         0 => String::new(),
         count => format!(", {} of the file system", counted(count, "part", "parts")),

@@ -49,23 +49,28 @@ fn weak(image: &ImageOutcome) -> Option<String> {
         1 => "1 place".into(),
         many => format!("{many} places"),
     };
-    Some(format!("weak    {number} took the drive effort: {}; they are next to go, so keep this image safe", places.join(", ")))
+    Some(format!(
+        "weak    {number} took the drive effort: {}; what comes with effort is next to go, so keep this image safe",
+        places.join(", ")
+    ))
 }
 
 /// What is missing.
 pub(super) fn missing(image: &ImageOutcome) -> Vec<String> {
-    let place = |damage: &Damage| {
-        format!("        missing: {} ({}): {}", span(damage.extent), size(damage.extent.count), damage.class.text())
+    let heads = std::iter::once("missing ").chain(std::iter::repeat("        "));
+    let place = |(head, damage): (&str, &Damage)| {
+        format!("{head}{} ({}): {}", span(damage.extent), size(damage.extent.count), damage.class.text())
     };
-    let mut lines: Vec<String> = image.damage.iter().take(LISTED).map(place).collect();
+    let mut lines: Vec<String> = heads.zip(image.damage.iter().take(LISTED)).map(place).collect();
     if image.damage.len() > LISTED {
         let map =
             image.map.as_ref().map_or_else(String::new, |map| format!("; {} has them all", Escaped(&map.display().to_string())));
         lines.push(format!("        and {} more places{map}", image.damage.len() - LISTED));
     }
-    if image.unread > 0 {
+    // A look has no more to say than what would be read.
+    if image.unread > 0 && image.commands > 0 {
         let sectors = if image.unread == 1 { "sector" } else { "sectors" };
-        lines.push(format!("        not tried to the end: {} {sectors}", image.unread));
+        lines.push(format!("left    {} {sectors} not tried to the end", image.unread));
     }
     let json = image.image.as_ref().map_or_else(|| "--json".into(), |image| format!("{}.json", image.display()));
     lines.extend(image.hurt.iter().flat_map(|hurt| hurt::lines(hurt, &json)));
@@ -81,7 +86,7 @@ pub(super) fn advice(image: &ImageOutcome) -> Option<String> {
         }
         () if image.map.is_none() => "read the disc into a file: then what is missing can be tried again",
         () => {
-            "clean the disc, or try --speed 4, and run the command with --retries 1; or take another drive: only what is missing is read again"
+            "clean the disc, and run the command with --retries 6, in this drive or another: only what is missing is read again"
         }
     };
     Some(format!("next    {text}"))

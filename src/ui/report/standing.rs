@@ -12,7 +12,13 @@ use super::{hurt, origins, phase_name};
 
 /// Some lines: which disc, how much of it, where, what is damaged, which files that hits, and the last run.
 pub(super) fn lines(standing: &Standing) -> Vec<String> {
-    let hurt = standing.hurt.iter().flat_map(|hurt| hurt::lines(hurt, "--status --json"));
+    let mut hurt: Vec<String> = standing.hurt.iter().flat_map(|hurt| hurt::lines(hurt, "--status --json")).collect();
+    // A rescue that has just begun would look like the loss of everything.
+    if standing.unread > 0
+        && let [head, _, ..] = hurt.as_mut_slice()
+    {
+        head.push_str("; what was not read yet counts as missing");
+    }
     let about_disc = [Some(disc(standing)), Some(amounts(standing)), position(standing), damage(standing)];
     about_disc.into_iter().flatten().chain(hurt).chain(origins(&standing.origins)).chain(last_run(standing)).collect()
 }
@@ -33,6 +39,7 @@ fn amounts(standing: &Standing) -> String {
     let Standing { sectors, good, bad, unread, untried, .. } = standing;
     let left = match unread {
         0 => String::new(),
+        _ if *untried == 0 => format!(", {unread} left"),
         _ => format!(", {unread} left ({untried} of them never asked for)"),
     };
     format!("read    {good} sectors ({}), {bad} missing{left}", percent((*good).into(), (*sectors).into()))
