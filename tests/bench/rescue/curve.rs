@@ -71,15 +71,12 @@ impl Curve {
         }
     }
 
-    /// The overhead, in seconds, after each read that brought something, and what is missing then of the recoverable, from 1 to 0; last, how
-    /// it ended.
+    /// The overhead, in seconds, after each read that brought something, and what is missing then of the recoverable, from 1 to 0.
     pub fn overheads(&self, clean: &Self) -> Vec<(f64, f64)> {
-        let recoverable = clean.recovered();
-        let missing = |recovered: u32| 1.0 - f64::from(recovered) / f64::from(recoverable.max(1));
+        let recoverable = f64::from(clean.recovered().max(1));
         let steps = self.points.chunk_by(|one, next| one.recovered == next.recovered).filter_map(|same| same.first());
-        let steps = steps.map(|point| (clean.overhead(point.recovered, point.time), missing(point.recovered)));
-        let end = (clean.overhead(recoverable, self.ended), missing(self.recovered()));
-        steps.chain([end]).collect()
+        let step = |point: &Point| (clean.overhead(point.recovered, point.time), 1.0 - f64::from(point.recovered) / recoverable);
+        steps.map(step).collect()
     }
 
     /// Sectors recovered in the end.

@@ -39,7 +39,7 @@ pub fn draw(pattern: &str, panels: &[(String, Vec<Line>)]) -> String {
     svg + "</svg>\n"
 }
 
-/// One disc: the time to the right, as far as the slowest rescue went; what is recovered upwards.
+/// One disc: the time to the right, until the slowest rescue has all that can be had; what is recovered upwards.
 fn panel(left: f64, disc: &str, lines: &[Line]) -> String {
     let most = lines.iter().flat_map(|line| &line.steps).map(|step| step.0).fold(1.0, f64::max);
     let x = |seconds: f64| left + WIDTH * seconds / most;
@@ -52,9 +52,9 @@ fn panel(left: f64, disc: &str, lines: &[Line]) -> String {
         )
     });
     let path = |line: &Line| {
-        let mut corners: Vec<String> = vec![format!("M{left},{:.1}", height(1.0))];
+        let mut corners: Vec<String> = vec![format!("M{left},{:.0}", height(1.0))];
         // What looks the same is drawn once.
-        for corner in line.steps.iter().map(|&(seconds, missing)| format!("H{:.1}V{:.1}", x(seconds), height(missing))) {
+        for corner in line.steps.iter().map(|&(seconds, missing)| format!("H{:.0}V{:.0}", x(seconds), height(missing))) {
             if corners.last() != Some(&corner) {
                 corners.push(corner);
             }

@@ -38,7 +38,16 @@ pub const MEASURES: [Measure; 3] = [
 impl Measure {
     /// discrip's figure by ddrescue's; none if they are even.
     pub fn ratio(&self, case: &Case) -> Option<f64> {
-        let (ours, theirs) = ((self.figure)(&case.discrip), (self.figure)(&case.ddrescue));
+        self.by_ddrescue(&case.discrip, case)
+    }
+
+    /// The ratio that nobody gets below; none if the floor and ddrescue are even.
+    fn least_ratio(&self, case: &Case) -> Option<f64> {
+        self.by_ddrescue(&case.floor, case)
+    }
+
+    fn by_ddrescue(&self, figures: &Figures, case: &Case) -> Option<f64> {
+        let (ours, theirs) = ((self.figure)(figures), (self.figure)(&case.ddrescue));
         let ratio = if ours == theirs { 1.0 } else { ours / theirs };
         (ours.max(theirs) > self.even).then_some(ratio)
     }
@@ -55,9 +64,9 @@ fn against_goals(cases: &[Case]) -> String {
     let more = cases.iter().filter(|case| case.discrip.missing < case.ddrescue.missing).count();
     let mut text = format!(
         "Of {} discs discrip read fewer sectors than ddrescue of {fewer}, more of {more}.\n\n\
-         | discrip's by ddrescue's | to reach | median | above 1.0 | worst | of | even | median, even as 1.0 |\n|{}\n",
+         | discrip's by ddrescue's | to reach | median | above 1.0 | worst | of | even | median, even as 1.0 | the floor's median |\n|{}\n",
         cases.len(),
-        " --- |".repeat(8),
+        " --- |".repeat(9),
     );
     for measure in &MEASURES {
         let ratios: Vec<f64> = cases.iter().filter_map(|case| measure.ratio(case)).collect();
@@ -70,7 +79,7 @@ fn against_goals(cases: &[Case]) -> String {
                 format!("{ratio:.2} | {}, {}, seed {}", case.pattern, disc(case.disc, case.loss), case.seed)
             });
         text += &format!(
-            "| {} | {} | {:.2} | {} | {worst} | {} of {} | {:.2} |\n",
+            "| {} | {} | {:.2} | {} | {worst} | {} of {} | {:.2} | {:.2} |\n",
             measure.name,
             measure.goal,
             median(ratios.clone()),
@@ -78,6 +87,7 @@ fn against_goals(cases: &[Case]) -> String {
             cases.len() - ratios.len(),
             cases.len(),
             median(with_even),
+            median(cases.iter().filter_map(|case| measure.least_ratio(case)).collect()),
         );
     }
     text
