@@ -1,4 +1,6 @@
-//! The parts of the bench that read no drive, under the test harness; a bench of its own form (main.rs) has none.
+//! The parts of the bench that read no drive, under the test harness: the bench itself (main.rs) has none.
+
+#![allow(clippy::unwrap_used)] // a test that can't go on says where
 
 mod curve;
 mod log;
