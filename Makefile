@@ -38,7 +38,8 @@ compare:
 trees:
 	cargo test --test lab -- --trees
 
-# discrip against GNU ddrescue on damaged discs, in an emulated drive's virtual time; a table on stdout. Ten minutes; QUICK=1: one.
+# discrip against GNU ddrescue on damaged discs, in an emulated drive's virtual time; tables on stdout, pictures in target/bench-rescue.
+# Fifteen minutes; QUICK=1: one.
 bench-rescue:
 	@cargo bench --quiet --bench rescue -- $(if $(QUICK),--quick)
 

@@ -1,12 +1,9 @@
-//! What both are judged by: how many sectors are there when, and how many reads failed until then.
+//! What rescues are judged by: how many sectors are there when, and how many reads failed until then. Pure.
 
 use std::time::Duration;
 
 use discsmith::mmc::Extent;
 use discsmith::rescue::{Extents, State};
-
-use crate::Result;
-use crate::replay::{self, Drive};
 
 /// Shares of the recoverable sectors, in thousandths.
 pub const SHARES: [u32; 5] = [500, 900, 990, 999, 1000];
@@ -36,12 +33,12 @@ struct Point {
 impl Curve {
     /// The curve of these reads of a disc, in their order. Fails if the reader's own map leaves a sector unsettled, or knows of others as
     /// recovered than were read.
-    pub fn new(reads: Vec<Read>, ended: Duration, map: &Extents<State>) -> Result<Self> {
+    pub fn new(reads: Vec<Read>, ended: Duration, map: &Extents<State>) -> Result<Self, String> {
         let mut there = Extents::new(map.len(), State::NonTried);
         let (mut recovered, mut bad_reads) = (0, 0);
         let point = |read: Read| {
             if read.good {
-                recovered += newly_read(&there, read.sectors);
+                recovered += there.count_in(read.sectors, State::NonTried);
                 there.set(read.sectors, State::Finished);
             } else {
                 bad_reads += 1;
@@ -51,61 +48,51 @@ impl Curve {
         let points: Vec<Point> = reads.into_iter().map(point).collect();
         let (mapped, bad) = (map.count(State::Finished), map.count(State::Bad));
         if (recovered, recovered + bad) != (mapped, map.len()) {
-            return Err(format!("{recovered} of {} sectors were read; the map has {mapped}, and {bad} bad", map.len()).into());
+            return Err(format!("{recovered} of {} sectors were read; the map has {mapped}, and {bad} bad", map.len()));
         }
         Ok(Self { points, ended })
     }
-}
 
-/// Of these sectors, those that were not there yet.
-fn newly_read(there: &Extents<State>, sectors: Extent) -> u32 {
-    let mut count = 0;
-    let mut from = sectors.first;
-    while let Some(gap) = there.next_with(State::NonTried, from).filter(|gap| gap.first < sectors.end()) {
-        count += gap.end().min(sectors.end()) - gap.first.max(sectors.first);
-        from = gap.end();
-    }
-    count
-}
-
-/// How long the drive takes for as many sectors as can be recovered, if nothing is wrong with them: the measure of overhead.
-pub struct Clean {
-    /// Sectors and time of each share.
-    shares: [(u32, Duration); SHARES.len()],
-}
-
-impl Clean {
-    /// Reads an undamaged disc from its first sector on, in the longest commands.
-    pub fn read(whole: &str, recoverable: u32) -> Result<Self> {
-        let mut drive = Drive::open(whole)?;
-        let mut shares = SHARES.map(|share| ((u64::from(recoverable) * u64::from(share)).div_ceil(1000) as u32, Duration::ZERO));
-        let mut at = 0;
-        for (sectors, time) in &mut shares {
-            for command in replay::commands(Extent::between(at, *sectors)) {
-                drive.read(command)?;
-            }
-            at = *sectors;
-            *time = drive.now();
-        }
-        Ok(Self { shares })
-    }
-
-    /// The figures of a rescue.
-    pub fn judge(&self, curve: &Curve) -> Figures {
-        let [.., (recoverable, all)] = self.shares;
-        let overhead = |time: Duration, clean| time.saturating_sub(clean).as_secs_f64();
-        let marks = self.shares.map(|(sectors, clean)| {
-            let reached = curve.points.get(curve.points.partition_point(|point| point.recovered < sectors));
+    /// The figures of a rescue, beside a clean read of as many sectors as can be recovered.
+    pub fn judge(&self, clean: &Self) -> Figures {
+        let recoverable = clean.recovered();
+        let mark = |share: u32| {
+            let sectors = (u64::from(recoverable) * u64::from(share)).div_ceil(1000) as u32;
             let never = Mark { overhead: f64::INFINITY, bad_reads: f64::INFINITY };
-            reached.map_or(never, |point| Mark { overhead: overhead(point.time, clean), bad_reads: point.bad_reads.into() })
-        });
-        let (recovered, bad_reads) = curve.points.last().map_or((0, 0), |last| (last.recovered, last.bad_reads));
+            self.reaches(sectors)
+                .map_or(never, |point| Mark { overhead: clean.overhead(sectors, point.time), bad_reads: point.bad_reads.into() })
+        };
+        let bad_reads = self.points.last().map_or(0, |last| last.bad_reads);
         Figures {
-            marks,
-            end: Mark { overhead: overhead(curve.ended, all), bad_reads: bad_reads.into() },
-            missing: (recoverable - recovered).into(),
-            reads: curve.points.len() as f64,
+            marks: SHARES.map(mark),
+            end: Mark { overhead: clean.overhead(recoverable, self.ended), bad_reads: bad_reads.into() },
+            missing: recoverable.saturating_sub(self.recovered()).into(),
+            reads: self.points.len() as f64,
         }
+    }
+
+    /// The overhead, in seconds, after each read that brought something, and what is missing then of the recoverable, from 1 to 0.
+    pub fn overheads(&self, clean: &Self) -> Vec<(f64, f64)> {
+        let recoverable = f64::from(clean.recovered().max(1));
+        let steps = self.points.chunk_by(|one, next| one.recovered == next.recovered).filter_map(|same| same.first());
+        let step = |point: &Point| (clean.overhead(point.recovered, point.time), 1.0 - f64::from(point.recovered) / recoverable);
+        steps.map(step).collect()
+    }
+
+    /// Sectors recovered in the end.
+    fn recovered(&self) -> u32 {
+        self.points.last().map_or(0, |last| last.recovered)
+    }
+
+    /// The first moment at which there are so many sectors.
+    fn reaches(&self, sectors: u32) -> Option<&Point> {
+        self.points.get(self.points.partition_point(|point| point.recovered < sectors))
+    }
+
+    /// Seconds by which `time` is later than so many sectors are on this, the clean, curve.
+    fn overhead(&self, sectors: u32, time: Duration) -> f64 {
+        let clean = self.reaches(sectors).map_or(self.ended, |point| point.time);
+        time.saturating_sub(clean).as_secs_f64()
     }
 }
 

@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
-use discsmith::mmc::{Extent, SECTOR};
+use discsmith::mmc::SECTOR;
 use discsmith::rescue::mapfile::Mapfile;
 use discsmith::rescue::{Extents, State};
 
 use crate::Result;
 use crate::curve::{Curve, Read};
+use crate::log;
 use crate::replay::{self, Drive};
 
 /// The manual's recipe for optical media (`-n -b2048`, then `-d -r1 -b2048`), in one run and without the retry, as discrip retries nothing
@@ -19,7 +20,7 @@ pub const OPTIONS: [&[&str]; 2] = [&["-b2048"], &["-b2048", "-c16"]];
 /// is one command, and the kernel is not charged with any retry. Fails if drive and ddrescue don't agree on a read.
 pub fn rescue(options: &[&str], disc: &Extents<State>, operand: &str) -> Result<Curve> {
     let folder = tempfile::tempdir_in(".")?;
-    let [image, test, log, map] = ["longer.iso", "test.map", "reads", "out.map"].map(|name| folder.path().join(name));
+    let [image, test, reads_log, map] = ["longer.iso", "test.map", "reads", "out.map"].map(|name| folder.path().join(name));
     // In test mode the input ends behind its last good sector, as no disc does: so there is one more, which is not asked for.
     let mut longer = Extents::new(disc.len() + 1, State::Finished);
     disc.iter().for_each(|run| longer.set(run.extent, run.value));
@@ -29,7 +30,7 @@ pub fn rescue(options: &[&str], disc: &Extents<State>, operand: &str) -> Result<
         .args(["--quiet", "--sparse"])
         .args(options)
         .arg(format!("--test-mode={}", test.display()))
-        .arg(format!("--log-reads={}", log.display()))
+        .arg(format!("--log-reads={}", reads_log.display()))
         .arg(format!("--size={}", bytes(disc.len())))
         .args([image, folder.path().join("out.iso"), map.clone()])
         .stdin(Stdio::null())
@@ -40,30 +41,16 @@ pub fn rescue(options: &[&str], disc: &Extents<State>, operand: &str) -> Result<
     }
     let mut drive = Drive::open(operand)?;
     let mut reads = Vec::new();
-    for line in fs::read_to_string(&log)?.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let (sectors, good) = parse(line).ok_or_else(|| format!("not a line of ddrescue's reads: {line}"))?;
+    for (sectors, good) in log::parse(&fs::read_to_string(&reads_log)?)? {
         if drive.read(sectors)? != good {
-            return Err(format!("drive and ddrescue don't agree on a read: {line}").into());
+            return Err(format!("drive and ddrescue don't agree on a read: {sectors:?}").into());
         }
         reads.push(Read { sectors, good, ended: drive.now() });
     }
     let map = Mapfile::parse(&fs::read_to_string(&map)?)?.to_extents(disc.len());
-    Curve::new(reads, drive.now(), &map)
+    Ok(Curve::new(reads, drive.now(), &map)?)
 }
 
 fn bytes(sectors: u32) -> u64 {
     u64::from(sectors) * SECTOR as u64
-}
-
-/// A line of the log: position, and bytes asked for, copied and not; all of them came, or none.
-fn parse(line: &str) -> Option<(Extent, bool)> {
-    const SIZE: u64 = SECTOR as u64;
-    let mut words = line.split_whitespace();
-    let position = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
-    let mut bytes = || words.next()?.parse::<u64>().ok();
-    let (size, copied, failed) = (bytes()?, bytes()?, bytes()?);
-    let whole = position % SIZE == 0 && size % SIZE == 0 && size > 0 && [(size, 0), (0, size)].contains(&(copied, failed));
-    let first = u32::try_from(position / SIZE).ok()?;
-    let end = u32::try_from((position.checked_add(size)?) / SIZE).ok()?;
-    whole.then(|| (Extent::between(first, end), failed == 0))
 }

@@ -46,5 +46,5 @@ pub fn rescue(operand: &str, disc: &Extents<State>) -> Result<Curve> {
         }
     }
     let map = Mapfile::parse(&fs::read_to_string(&map)?)?.to_extents(disc.len());
-    Curve::new(reads, ended, &map)
+    Ok(Curve::new(reads, ended, &map)?)
 }

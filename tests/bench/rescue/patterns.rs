@@ -119,10 +119,11 @@ fn singles(surface: Surface, dice: &mut Dice) -> Vec<Range<u32>> {
     (0..dice.within(20..60)).map(|_| dice.within(0..surface.sectors)).map(|lba| lba..lba + 1).collect()
 }
 
-/// Where the drive should go to the other layer, and can't.
+/// Where the drive should go to the other layer, and can't. That is behind the middle: the second layer runs back inwards from where the
+/// first one ended, so it is never the longer one (ECMA-267, opposite track path).
 fn layer_break(surface: Surface, dice: &mut Dice) -> Vec<Range<u32>> {
     let length = surface.at(dice.within(2..8));
-    dead_zone(surface.at(500) - length / 2, length, dice)
+    dead_zone(surface.at(dice.within(510..560)), length, dice)
 }
 
 /// From the first sector on: a hub crack, or a lead-in that is hard to find.

@@ -14,6 +14,7 @@ use discsmith::rescue::{Extents, State};
 use discsmith::scsi::{Cdb, Clock, Data, Ending, Transport};
 
 use crate::Result;
+use crate::curve::{Curve, Read};
 
 /// An emulated drive with its own clock, at standstill at first.
 pub struct Drive {
@@ -41,6 +42,12 @@ impl Drive {
         }
     }
 
+    /// Reads the one after the other; what does not come belongs to it.
+    fn play(&mut self, commands: impl IntoIterator<Item = Extent>) -> Result<Vec<Read>> {
+        let read = |sectors| Ok(Read { sectors, good: self.read(sectors)?, ended: self.now() });
+        commands.into_iter().map(read).collect()
+    }
+
     /// Time since it was at standstill.
     pub fn now(&self) -> Duration {
         self.clock.now()
@@ -55,7 +62,7 @@ pub fn ask(operand: &str, sectors: u32) -> Result<Extents<State>> {
         if drive.read(together)? {
             continue;
         }
-        for alone in (together.first..together.end()).map(|lba| Extent::between(lba, lba + 1)) {
+        for alone in singles(together) {
             if !drive.read(alone)? {
                 disc.set(alone, State::Bad);
             }
@@ -64,8 +71,30 @@ pub fn ask(operand: &str, sectors: u32) -> Result<Extents<State>> {
     Ok(disc)
 }
 
+/// How long the drive takes for as many sectors as can be recovered, if nothing is wrong with them: the measure of overhead.
+pub fn clean(whole: &str, recoverable: u32) -> Result<Curve> {
+    let mut drive = Drive::open(whole)?;
+    let reads = drive.play(commands(Extent::between(0, recoverable)))?;
+    Ok(Curve::new(reads, drive.now(), &Extents::new(recoverable, State::Finished))?)
+}
+
+/// The rescue of one who knows the damage: first all that comes, in the longest commands, and then each dead sector once, alone. Nobody who
+/// gives no sector up untried can do with less.
+pub fn floor(damaged: &str, disc: &Extents<State>) -> Result<Curve> {
+    let mut drive = Drive::open(damaged)?;
+    let with = |state| disc.iter().filter(move |run| run.value == state).map(|run| run.extent);
+    let dead = with(State::Bad).flat_map(singles);
+    let reads = drive.play(with(State::Finished).flat_map(commands).chain(dead))?;
+    Ok(Curve::new(reads, drive.now(), disc)?)
+}
+
+/// These sectors, each alone.
+fn singles(sectors: Extent) -> impl Iterator<Item = Extent> {
+    (sectors.first..sectors.end()).map(|lba| Extent::between(lba, lba + 1))
+}
+
 /// These sectors in the longest commands.
-pub fn commands(sectors: Extent) -> impl Iterator<Item = Extent> {
+fn commands(sectors: Extent) -> impl Iterator<Item = Extent> {
     let firsts = (sectors.first..sectors.end()).step_by(LONGEST_COMMAND as usize);
     firsts.map(move |first| Extent::between(first, sectors.end().min(first + LONGEST_COMMAND)))
 }
