@@ -42,7 +42,7 @@ impl Watch {
         let why = if let Some(time) = time.filter(|time| now.saturating_sub(self.begin) >= *time) {
             format!("the {} of --max-time are over", format_duration(time))
         } else if let Some(errors) = errors.filter(|errors| failed >= *errors) {
-            format!("{failed} reads failed, and --max-errors is {errors}")
+            format!("{failed} {} failed, and --max-errors is {errors}", if failed == 1 { "read" } else { "reads" })
         } else if let Some(time) = time_without_data.filter(|time| now.saturating_sub(self.data) >= *time) {
             format!("no new sector came for {} (--max-time-without-data)", format_duration(time))
         } else {

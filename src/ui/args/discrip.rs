@@ -16,6 +16,9 @@ use crate::trust::Algorithm;
 use super::{Arguments, Checksum, EMULATED, Show, UsageError};
 use crate::ui::{Results, Style};
 
+/// What only a damaged disc, or a failing drive, needs.
+const DAMAGED: &str = "A damaged disc";
+
 /// Copies a disc into an image, whole or damaged.
 ///
 /// DRIVE is /dev/sr0, /dev/sg1, /dev/cdrom, a link in /dev/disk/by-id, or emulated:FILE (emulated:demo needs no hardware).
@@ -61,35 +64,35 @@ pub struct Args {
     #[arg(long, conflicts_with = "unmount")]
     pub shared: bool,
     /// Read speed: a multiple like 8, or max; put back at the end
-    #[arg(long, value_name = "N|max", value_parser = speed)]
+    #[arg(long, value_name = "N|max", value_parser = speed, help_heading = DAMAGED)]
     speed: Option<Speed>,
     /// Passes over sectors that failed alone, each in another way: plain, with a run-up, past the drive's cache, at low, medium and full
     /// speed; 6 go through them all
-    #[arg(short = 'r', long, value_name = "N", default_value_t = 0)]
+    #[arg(short = 'r', long, value_name = "N", default_value_t = 0, help_heading = DAMAGED)]
     retries: u32,
     /// Leave ECC blocks that failed as they are: their sectors are not tried one by one. The same command without it goes on
-    #[arg(long, conflicts_with = "retries")]
+    #[arg(long, conflicts_with = "retries", help_heading = DAMAGED)]
     no_scrape: bool,
     /// Turn all passes round
-    #[arg(short = 'R', long)]
+    #[arg(short = 'R', long, help_heading = DAMAGED)]
     reverse: bool,
     /// Read these sectors alone: the first and the last one, or the first one and their number; the rest of the map stays as it is
-    #[arg(long, value_name = "A-B|A+N", value_parser = range)]
+    #[arg(long, value_name = "A-B|A+N", value_parser = range, help_heading = DAMAGED)]
     range: Option<Extent>,
     /// Leave bad sectors alone that look made on purpose (copy protection); they keep their state in the map, for a later run
-    #[arg(long)]
+    #[arg(long, help_heading = DAMAGED)]
     skip_protection_patterns: bool,
     /// Stop after this time of reading, like 30s, 10m, 2h; the same command goes on
-    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    #[arg(long, value_name = "TIME", value_parser = some_time, help_heading = DAMAGED)]
     max_time: Option<Duration>,
     /// Stop when so many reads have failed
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = DAMAGED)]
     max_errors: Option<u64>,
     /// Stop when no new sector came for this time
-    #[arg(long, value_name = "TIME", value_parser = some_time)]
+    #[arg(long, value_name = "TIME", value_parser = some_time, help_heading = DAMAGED)]
     max_time_without_data: Option<Duration>,
     /// How long to wait for a drive that vanished, like 30s, 10m, 2h
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = humantime::parse_duration, help_heading = DAMAGED)]
     wait_drive: Duration,
     /// Start anew; the old image, map and record are kept as .bak-N
     #[arg(long)]
