@@ -453,7 +453,7 @@ pub struct Standing {
     pub lba: u32,
     /// What could not be read, by kind.
     pub damage: Vec<Damage>,
-    /// Which files that hits; `None` when every sector was read, or nothing tells.
+    /// Which files the missing sectors hit; `None` when every sector was read, or nothing tells.
     pub hurt: Option<Hurt>,
     /// Every sector was read.
     pub whole: bool,
@@ -501,7 +501,7 @@ pub struct ImageOutcome {
     pub patterns: Vec<Pattern>,
     /// Sectors of `unread` that this run was told to leave alone.
     pub left_out: u32,
-    /// Which files that hits; `None` when every sector was read, or nothing tells.
+    /// Which files the missing sectors hit; `None` when every sector was read, or nothing tells.
     pub hurt: Option<Hurt>,
     /// Every sector was read.
     pub whole: bool,
@@ -561,12 +561,22 @@ impl Event {
 pub trait Observer {
     /// Something happened.
     fn event(&mut self, event: &Event);
+    /// Who hears of everything else, where this one passes events on.
+    fn next(&mut self) -> Option<&mut dyn Observer> {
+        None
+    }
     /// Nothing happened for a moment: the drive is at work.
-    fn idle(&mut self) {}
+    fn idle(&mut self) {
+        self.next().into_iter().for_each(|next| next.idle());
+    }
     /// A person asked where it stands (SIGUSR1).
-    fn standing(&mut self) {}
+    fn standing(&mut self) {
+        self.next().into_iter().for_each(|next| next.standing());
+    }
     /// Returns when all events so far are shown: a question is about to be asked.
-    fn catch_up(&mut self) {}
+    fn catch_up(&mut self) {
+        self.next().into_iter().for_each(|next| next.catch_up());
+    }
 }
 
 /// A path as text. JSON has no other; what of a name is no UTF-8 becomes U+FFFD, as in every other event.

@@ -65,13 +65,9 @@ fn no_file(gerund: &str, path: &Path, error: &io::Error) -> NoJob {
 /// A batch: one drive here, several in a process each.
 fn many(args: &Args, batch: &Batch, mut drives: Vec<String>, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJob> {
     if drives.is_empty() {
-        drives = Sysfs::default().drives().iter().map(|found| found.node.display().to_string()).collect();
+        drives = drives::all(&Sysfs::default())?;
     }
     match drives.as_slice() {
-        [] => Err((
-            Status::Stopped,
-            "this machine has no optical drive that Linux knows; plug one in, or name an emulated one".into(),
-        )),
         [only] => {
             screen.show_drive(only);
             // Nobody is asked: the discs to come would wait for the answer.
@@ -106,18 +102,7 @@ fn port(args: &Args, drive: Option<&str>) -> Result<Box<dyn Port>, NoJob> {
             Some(emulated) => return emulated::port(emulated).map_err(|error| (Status::Usage, error.to_string())),
             None => named.to_string(),
         },
-        None => match drives::with_disc(&sysfs).as_slice() {
-            [only] => only.clone(),
-            [] => {
-                return Err((
-                    Status::Stopped,
-                    "no drive holds a disc that can be read; put one in, or name the drive and say --wait".into(),
-                ));
-            }
-            several => {
-                return Err((Status::Usage, format!("several drives hold a disc ({}); name one of them", several.join(", "))));
-            }
-        },
+        None => drives::only_with_disc(&sysfs)?,
     };
     let sharing = if args.shared { Sharing::Shared } else { Sharing::Exclusive };
     Ok(Box::new(SgPort::new(node, sharing, sysfs)))

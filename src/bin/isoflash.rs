@@ -20,9 +20,8 @@ fn main() -> ExitCode {
 }
 
 fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJob> {
-    let failed = |failure: Failure| (failure.status, failure.reason);
     if args.list {
-        targets::list(&Sysfs::default(), screen).map_err(failed)?;
+        targets::list(&Sysfs::default(), screen)?;
         return Ok(program::told(JobResult::new(Status::Done), screen));
     }
     let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
@@ -36,7 +35,7 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
             let chosen = targets::choose(&Sysfs::default(), &mut ask);
             // A signal at the question: the program dies by it.
             let stopped = |failure: Failure| if stop.requested().is_some() { Failure::stopped("as asked") } else { failure };
-            TargetOperand::Path(chosen.map_err(stopped).map_err(failed)?.into())
+            TargetOperand::Path(chosen.map_err(stopped)?.into())
         }
     };
     Ok(flash::run(&request, &target, &mut ask, screen, stop))

@@ -46,9 +46,7 @@ impl Record {
         let origins = drives.chain([(None, Owner::Unknown)]).map(|(drive, owner)| Origin { drive, sectors: owners.count(owner) });
         origins.filter(|origin| origin.sectors > 0).collect()
     }
-}
 
-impl Record {
     /// Sectors that are bad in `map` because other drives than this one gave them up. What no drive gives out is not among them, nor
     /// what another program gave up: nobody knows with which drive.
     pub fn untried_by(&self, drive: &DriveName, map: &Extents<State>) -> Extents<bool> {

@@ -27,7 +27,7 @@ pub struct Record {
     /// Those of the sectors that look bad on purpose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<Pattern>,
-    /// Which files that hits, once the image is finished.
+    /// Which files the missing sectors hit, once the image is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hurt: Option<Hurt>,
     /// Digests by algorithm, once the image is finished.
@@ -91,8 +91,7 @@ impl DriveName {
     /// Whether both are one drive, whatever its node and its firmware are now. Two drives of one model that tell no serial number are
     /// taken for one.
     pub fn is(&self, other: &Self) -> bool {
-        let name = |drive: &Self| (drive.vendor.clone(), drive.product.clone(), drive.serial.clone());
-        name(self) == name(other)
+        (&self.vendor, &self.product, &self.serial) == (&other.vendor, &other.product, &other.serial)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::scsi::linux::{SgPort, Sharing};
 use crate::scsi::{OpenError, Port};
 use crate::sys::{Found, Stop, Sysfs};
 
+use super::Failure;
 use super::rip::label_of;
 
 /// Shows every drive with its disc. A drive that is in use is left alone.
@@ -19,13 +20,34 @@ pub fn run(sysfs: &Sysfs, observer: &mut dyn Observer) {
     observer.event(&Event::Drives(Drives { drives }));
 }
 
-/// The drives that hold a disc, or may hold one because they are in use.
-pub fn with_disc(sysfs: &Sysfs) -> Vec<String> {
+/// The only drive that holds a disc, or may hold one because it is in use.
+///
+/// # Errors
+/// There is none, or one of several has to be named.
+pub fn only_with_disc(sysfs: &Sysfs) -> Result<String, Failure> {
     let holds = |found: &&Found| match open(found, sysfs) {
         Ok(mut drive) => matches!(ready(&mut drive), Readiness::Ready | Readiness::Wait),
         Err(error) => matches!(error, OpenError::Mounted { .. } | OpenError::Busy { .. }),
     };
-    sysfs.drives().iter().filter(holds).map(|found| found.node.display().to_string()).collect()
+    match nodes(sysfs.drives().iter().filter(holds)).as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(Failure::stopped("no drive holds a disc that can be read; put one in, or name the drive and say --wait")),
+        several => Err(Failure::usage(format!("several drives hold a disc ({}); name one of them", several.join(", ")))),
+    }
+}
+
+/// Every drive.
+///
+/// # Errors
+/// There is none.
+pub fn all(sysfs: &Sysfs) -> Result<Vec<String>, Failure> {
+    let drives = nodes(sysfs.drives().iter());
+    let none = "this machine has no optical drive that Linux knows; plug one in, or name an emulated one";
+    if drives.is_empty() { Err(Failure::stopped(none)) } else { Ok(drives) }
+}
+
+fn nodes<'a>(drives: impl Iterator<Item = &'a Found>) -> Vec<String> {
+    drives.map(|found| found.node.display().to_string()).collect()
 }
 
 fn name(found: &Found) -> DriveName {

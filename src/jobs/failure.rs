@@ -38,3 +38,10 @@ impl Failure {
         Self::new(Status::Stopped, reason)
     }
 }
+
+/// What a program says that could not begin.
+impl From<Failure> for (Status, String) {
+    fn from(failure: Failure) -> Self {
+        (failure.status, failure.reason)
+    }
+}

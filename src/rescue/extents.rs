@@ -66,6 +66,10 @@ impl<V: Copy + Ord> Extents<V> {
 
     /// Sectors of `extent` with this value.
     pub fn count_in(&self, extent: Extent, value: V) -> u32 {
+        // All of a ruined disc is counted at each look at the progress.
+        if extent.first == 0 && extent.end() >= self.len {
+            return self.count(value);
+        }
         let (mut count, mut from) = (0, extent.first);
         while let Some(found) = self.next_with(value, from).filter(|found| found.first < extent.end()) {
             count += found.end().min(extent.end()) - found.first;

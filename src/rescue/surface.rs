@@ -109,17 +109,6 @@ mod tests {
     }
 
     #[test]
-    fn zz_timing() {
-        let mut map = Extents::new(12_000_000, State::Finished);
-        (0..100_000).for_each(|i| map.set(Extent { first: i * 120, count: 2 }, State::Bad));
-        let begin = std::time::Instant::now();
-        (0..100).for_each(|_| {
-            std::hint::black_box(Surface::of(&map));
-        });
-        eprintln!("surface of {} runs: {:?}", map.iter().count(), begin.elapsed() / 100);
-    }
-
-    #[test]
     fn a_disc_of_nothing_has_no_surface() {
         let surface = Surface::of(&Extents::new(0, State::NonTried));
         assert_eq!((surface.row(80), surface.to_string()), (Vec::new(), String::new()));

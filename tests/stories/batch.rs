@@ -279,6 +279,8 @@ fn options_reach_each_drive_and_what_makes_no_sense_is_2() {
         &["--batch", "d", "--force", "emulated:a.iso"],
         &["--batch", "d", "--range", "0-9", "emulated:a.iso"],
         &["--batch", "d", "--sha256", "00", "emulated:a.iso"],
+        &["--batch", "d", "--log", "log", "emulated:a.iso"],
+        &["--batch", "d", "--picture", "disc.svg", "emulated:a.iso"],
         &["--batch", "d", "--discs", "0", "emulated:a.iso"],
         &["--discs", "1", "emulated:a.iso", "out.iso"],
     ] {

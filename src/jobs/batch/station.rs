@@ -134,16 +134,8 @@ impl Observer for Seen<'_> {
         self.observer.event(event);
     }
 
-    fn idle(&mut self) {
-        self.observer.idle();
-    }
-
-    fn standing(&mut self) {
-        self.observer.standing();
-    }
-
-    fn catch_up(&mut self) {
-        self.observer.catch_up();
+    fn next(&mut self) -> Option<&mut dyn Observer> {
+        Some(self.observer)
     }
 }
 

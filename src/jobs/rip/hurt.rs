@@ -89,7 +89,7 @@ impl Judge {
                 if holes.sectors == 0 {
                     holes.first = hole.first;
                 }
-                holes.sectors += hole.count;
+                holes.sectors = holes.sectors.saturating_add(hole.count);
                 self.looked_at += u64::from(hole.count.min(self.missing.end()));
                 holes.missing += offset(hole.end()) - offset(hole.first);
             }

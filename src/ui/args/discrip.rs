@@ -46,7 +46,7 @@ pub struct Args {
     pub status: Vec<PathBuf>,
     /// Image disc after disc into the folder DIR, each DRIVE beside the others, all drives if none is named: wait for a disc, name it, read
     /// it, open the tray; a row for each goes to DIR/batch.csv and DIR/batch.jsonl. A disc that is in DIR already is not read again
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["list", "status", "range", "force", "same_disc", "dry_run", "record", "checksum", "sha256"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["list", "status", "range", "force", "same_disc", "dry_run", "record", "log", "picture", "checksum", "sha256"])]
     pub batch: Option<PathBuf>,
     /// With --batch: end after N discs in each drive, and not only when a signal comes
     #[arg(long, value_name = "N", requires = "batch", value_parser = clap::value_parser!(u64).range(1..))]
@@ -73,7 +73,7 @@ pub struct Args {
     /// Leave ECC blocks that failed as they are: their sectors are not tried one by one. The same command without it goes on
     #[arg(long, conflicts_with = "retries", help_heading = DAMAGED)]
     no_scrape: bool,
-    /// Turn all passes round
+    /// Begin at the end of the disc: copying, scraping and retries go the other way
     #[arg(short = 'R', long, help_heading = DAMAGED)]
     reverse: bool,
     /// Read these sectors alone: the first and the last one, or the first one and their number; the rest of the map stays as it is

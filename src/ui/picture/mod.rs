@@ -104,16 +104,8 @@ impl Observer for Picture<'_> {
         self.screen.event(event);
     }
 
-    fn idle(&mut self) {
-        self.screen.idle();
-    }
-
-    fn standing(&mut self) {
-        self.screen.standing();
-    }
-
-    fn catch_up(&mut self) {
-        self.screen.catch_up();
+    fn next(&mut self) -> Option<&mut dyn Observer> {
+        Some(self.screen)
     }
 }
 

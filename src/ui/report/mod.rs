@@ -8,8 +8,8 @@ mod standing;
 
 use crate::disc::{Origin, SizeDecision, Track, TrackKind};
 use crate::event::{
-    Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseChange, PhaseName, Progress, ReadingProgress, Row, Targets,
-    TransferPhase, Trouble, Unit,
+    Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseName, Progress, ReadingProgress, Row, Targets, TransferPhase,
+    Trouble, Unit,
 };
 use crate::mmc::Extent;
 use crate::rescue::{Phase, Way};
@@ -31,7 +31,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
             format!("        {}: {}; zero in the image", span(region.extent), Escaped(&region.text))
         }
         Event::Notice(notice) if !notice.is_detail => Escaped(&notice.text).to_string(),
-        Event::Phase(phase) => phase_line(*phase),
+        Event::Phase(phase) => format!("now     {}", phase_and_pass(phase.name, phase.pass)),
         Event::Source(source) => medium::source(source),
         Event::Medium(card) => medium::medium(card),
         Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) => return None,
@@ -81,15 +81,15 @@ pub(super) fn trouble_line(trouble: &Trouble) -> String {
     format!("        {place} not read: {} ({}{sense})", trouble.text, trouble.class)
 }
 
-fn phase_line(phase: PhaseChange) -> String {
-    let text = phase_name(phase.name);
-    let pass = match phase.name {
-        PhaseName::Reading(Phase::Copy) if phase.pass == 2 => " (skipped parts, backwards)".into(),
-        PhaseName::Reading(Phase::Retry) => format!(" (pass {}: {})", phase.pass, Way::of_retry(phase.pass).text()),
-        PhaseName::Reading(_) if phase.pass > 1 => format!(" (pass {})", phase.pass),
-        _ => String::new(),
-    };
-    format!("now     {text}{pass}")
+/// What is being done, and in which pass.
+fn phase_and_pass(name: PhaseName, pass: u32) -> String {
+    let text = phase_name(name);
+    match name {
+        PhaseName::Reading(Phase::Copy) if pass == 2 => format!("{text} (skipped parts)"),
+        PhaseName::Reading(Phase::Retry) => format!("{text} (pass {pass}: {})", Way::of_retry(pass).text()),
+        PhaseName::Reading(_) if pass > 1 => format!("{text} (pass {pass})"),
+        _ => text.into(),
+    }
 }
 
 /// What is being done.

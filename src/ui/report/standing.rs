@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::event::{PhaseName, Standing};
 use crate::mmc::Class;
-use crate::rescue::Phase;
 use crate::ui::escape::Escaped;
 use crate::ui::units::{percent, size};
 
-use super::{hurt, origins, phase_name};
+use super::{hurt, origins, phase_and_pass};
 
 /// Some lines: which disc, how much of it, where, what is damaged, which files that hits, and the last run.
 pub(super) fn lines(standing: &Standing) -> Vec<String> {
@@ -48,8 +47,7 @@ fn amounts(standing: &Standing) -> String {
 /// Where the reading goes on.
 fn position(standing: &Standing) -> Option<String> {
     let phase = standing.phase.filter(|_| standing.unread > 0)?;
-    let backwards = if (phase, standing.pass) == (Phase::Copy, 2) { " (skipped parts, backwards)" } else { "" };
-    Some(format!("at      sector {}: {}{backwards}", standing.lba, phase_name(PhaseName::Reading(phase))))
+    Some(format!("at      sector {}: {}", standing.lba, phase_and_pass(PhaseName::Reading(phase), standing.pass)))
 }
 
 /// Missing sectors by kind.
