@@ -82,6 +82,11 @@ impl SystemArea {
         hex::encode(Sha256::digest(sector))
     }
 
+    /// LBAs of its sectors that came; `first` is the LBA that the first data track begins at.
+    pub fn that_came(&self, first: u32) -> Vec<u32> {
+        (first + SYSTEM_AREA..).zip(&self.0).filter(|(_, digest)| digest.is_some()).map(|(lba, _)| lba).collect()
+    }
+
     /// Compares sector by sector; `first` is the LBA that the first data track begins at.
     pub fn compare(&self, known: &Self, first: u32) -> Compared {
         let zero = Self::digest(&[0; SECTOR]);

@@ -253,6 +253,15 @@ fn a_complete_map_of_a_longer_image_is_not_its_map() {
 }
 
 #[test]
+fn a_file_that_no_map_and_no_record_knows_is_left_with_the_reason() {
+    let (folder, image) = with_disc(21);
+    folder.write("out.iso", &image);
+    folder.write("out.iso.map", mapfile(&[(0, SECTORS)], '?', SECTORS));
+    folder.ends(5, &[DISC, "out.iso"]).must_say("nor does a record say whose they are");
+    assert!(folder.read("out.iso") == image);
+}
+
+#[test]
 fn what_stays_unread_is_zero_whatever_another_program_left_there() {
     let (folder, image) = with_disc(20);
     let dead = [(600, 5), (1000, 70), (SECTORS - 1, 1)];

@@ -95,3 +95,12 @@ fn a_drive_that_lacks_a_way_is_told_of_once_and_goes_the_others() {
         assert_eq!(told(&events).matches(lacks).count(), 1, "{lacks}: {}", told(&events));
     }
 }
+
+#[test]
+fn retries_of_what_the_drive_calls_blank_end() {
+    for options in [&["-r", "2"][..], &["-r", "3", "--reverse"]] {
+        let (folder, image) = damaged(40, "read 3000+3 sense=8/00/00\n");
+        folder.ends(3, &[&[DRIVE, "out.iso"], options].concat());
+        folder.must_hold("out.iso", &image, &[(3000, 3)]);
+    }
+}

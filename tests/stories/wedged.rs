@@ -46,6 +46,29 @@ fn a_drive_that_stays_stuck_ends_the_run_and_calls_no_good_sector_bad() {
 }
 
 #[test]
+fn each_run_gets_further_on_a_drive_that_only_its_switch_revives() {
+    for (seed, profile) in [(11, "cd-rom"), (12, "dvd-rom")] {
+        let (folder, image) = wedging(seed, "wedge");
+        let drive = format!("{DRIVE},profile={profile}");
+        let last = (0..40).map(|_| folder.rip(&[&drive, "out.iso"])).find(|ran| ran.ended.code() != Some(7)).unwrap();
+        last.must_be(3);
+        folder.must_hold("out.iso", &image, &[(3000, 2)]);
+    }
+}
+
+#[test]
+fn a_drive_that_gets_stuck_on_the_very_first_read_is_found_out() {
+    let (folder, image) = wedging(10, "");
+    folder.write("rules", "read 3 sense=3/11/05 wedge=60000 times=1\n");
+    folder.ends(0, &[DRIVE, "out.iso", "-r", "1"]);
+    folder.must_hold("out.iso", &image, &[]);
+    folder.remove(&["out.iso", "out.iso.map", "out.iso.json"]);
+    folder.write("rules", "read 3 sense=3/11/05 wedge times=1\n");
+    let (_, result) = folder.json(7, &[DRIVE, "out.iso"]);
+    assert!(damage(&result).iter().all(|&(first, count, _)| (first, count) == (3, 1)), "{result}");
+}
+
+#[test]
 fn into_a_pipe_nothing_is_lost_to_a_drive_that_heals() {
     let (folder, image) = wedging(7, "wedge=12000 times=1");
     let ran = folder.ends(0, &[DRIVE, "-"]);

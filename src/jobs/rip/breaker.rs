@@ -2,7 +2,7 @@
 //!
 //! Failures in a row that are suspicious, of the drive's own or too fast, prove nothing of the disc. A sector that came before is read
 //! again: if it comes, they were real. If not, what failed since a sector came last is taken back, and the drive gets pauses; after some in
-//! vain the run stops.
+//! vain the run stops, and the first of those failures stays, so that the next run gets further.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::rescue::{Planner, Run, State};
 use crate::scsi::Sense;
 
 use super::RipError;
+use super::look::first_data;
 use super::reading::Reading;
 
 /// Sectors that are read for one proof: one of them may have gone bad since.
@@ -71,8 +72,8 @@ impl Breaker {
         self.pauses = 0;
     }
 
-    /// What failed was not, as far as is known. But a read that is the first to fail twice running is what the drive does not survive:
-    /// it stays as it was judged.
+    /// What failed was not, as far as is known. But a read that is the first to fail twice running, or after which no pause helped, is what
+    /// the drive does not survive: it stays as it was judged.
     fn refuted(&mut self) -> Vec<Run<State>> {
         let mut was = std::mem::take(&mut self.unproved);
         if self.culprit.replace(self.first) == Some(self.first) {
@@ -103,7 +104,7 @@ impl Reading<'_> {
     }
 
     fn prove(&mut self, failed: Extent, sense: Option<Sense>) -> Result<(), RipError> {
-        match (self.samples.is_empty(), sense) {
+        match (self.came_before(failed.first).is_empty(), sense) {
             (true, Some(sense)) if matches!(sense.asc, 0x30 | 0x57) => Err(RipError::Stopped(format!(
                 "the drive can't make out this disc ({}, {sense}); clean it, take it out and put it in again, or try another drive; the same command goes on",
                 sense.text()
@@ -121,10 +122,18 @@ impl Reading<'_> {
         }
     }
 
+    /// LBAs of sectors that came before, those first that prove most. Where none was read for the image, the disc's look brought some.
+    fn came_before(&self, failed: u32) -> Vec<u32> {
+        match self.samples.far_from(failed) {
+            none if none.is_empty() => self.disc.identity.system_area.that_came(first_data(&self.disc.layout)),
+            lbas => lbas,
+        }
+    }
+
     /// True when one of some sectors comes that came before.
     fn reads_what_came_before(&mut self, failed: u32) -> Result<bool, RipError> {
         let mut buffer = [0; SECTOR];
-        for lba in self.samples.far_from(failed).into_iter().take(PROOFS) {
+        for lba in self.came_before(failed).into_iter().take(PROOFS) {
             match self.station.drive.read(Extent { first: lba, count: 1 }, &mut buffer, READ_LIMIT) {
                 ReadEnd::Good | ReadEnd::Recovered(_) => return Ok(true),
                 ReadEnd::Gone => return Err(RipError::Vanished),
@@ -136,21 +145,24 @@ impl Reading<'_> {
 
     /// The drive reads nothing any more: nothing that it said of late is believed, and it gets pauses until it reads again.
     fn revive(&mut self, failed: Extent) -> Result<(), RipError> {
+        let ended = self.pause(failed);
+        if ended.is_err() && self.breaker.pauses >= WEDGED_PAUSES {
+            // Or each run would end at the same read.
+            self.breaker.culprit = Some(self.breaker.first);
+        }
         let was = self.breaker.refuted();
         self.planner.take_back(&was);
-        loop {
-            if self.breaker.pauses >= WEDGED_PAUSES {
-                return Err(RipError::Stopped(
-                    "the drive has stopped reading anything, also what it read before; switch it off and on (pull a USB drive's plug), \
-                     and the same command goes on"
-                        .into(),
-                ));
-            }
+        ended
+    }
+
+    /// Pauses, each twice as long as the one before, until the drive reads again what came before.
+    fn pause(&mut self, failed: Extent) -> Result<(), RipError> {
+        while self.breaker.pauses < WEDGED_PAUSES {
             let pause = WEDGED_PAUSE * (1 << self.breaker.pauses);
             self.breaker.pauses += 1;
             self.say(Event::notice(format!(
                 "the drive no longer reads what it read before: what it said last of {} reads is not believed; it gets a pause of {} s ({} of {WEDGED_PAUSES})",
-                was.len(),
+                self.breaker.unproved.len(),
                 pause.as_secs(),
                 self.breaker.pauses
             )));
@@ -161,6 +173,11 @@ impl Reading<'_> {
                 return Ok(());
             }
         }
+        Err(RipError::Stopped(
+            "the drive has stopped reading anything, also what it read before; switch it off and on (pull a USB drive's plug), \
+             and the same command goes on"
+                .into(),
+        ))
     }
 
     /// After a fault of the drive's own: a pause, and low speed until a sector comes.

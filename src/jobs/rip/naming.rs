@@ -38,7 +38,7 @@ pub(super) struct Chosen {
     pub(super) target: Target,
     /// What was found out about the image of this name, where there is one.
     pub(super) looked: Option<(Sameness, Samples)>,
-    /// To be held until map and record of a new image stand there.
+    /// To be held until map and record of an image that is new, or could be any disc's, stand there.
     pub(super) claim: Option<Claim>,
 }
 
@@ -62,7 +62,11 @@ pub(super) fn choose(
             Ok(target) => match &target.existing {
                 Existing::Begun(begun) if !request.force => match recognise(station, disc, &target, begun) {
                     (Sameness::Other(why), _) => why,
-                    looked => return Ok(Chosen { target, looked: Some(looked), claim: None }),
+                    looked => {
+                        // What was killed before its first sector could be any disc's: nobody else may take it for his own.
+                        let claim = claim.filter(|_| looked.0 == Sameness::CantTell);
+                        return Ok(Chosen { target, looked: Some(looked), claim });
+                    }
                 },
                 _ => return Ok(Chosen { target, looked: None, claim }),
             },

@@ -204,8 +204,15 @@ impl Existing {
         let at_most = mapfile.end() + u64::from(RUN_OUT) * SECTOR as u64;
         // A map that claims nothing makes no foreign file ours; the record does, and stands there before the first sector.
         let record = read_record(&record)?;
-        let is_begun = length <= at_most && (claimed > 0 || length == 0 || record.is_some());
-        if !is_begun {
+        if claimed == 0 && length > 0 && record.is_none() {
+            return Err(RipError::Refused(format!(
+                "{} has {length} bytes, and neither does the map {} say that any of them was read, nor does a record say whose they are; \
+                 choose another name, or start anew with --force (the old files are kept)",
+                image.display(),
+                name(map),
+            )));
+        }
+        if length > at_most {
             return Err(RipError::Refused(format!(
                 "the map {} covers {} bytes, and {} has {length}: they do not belong together; put the right image back, choose another name, \
                  or start anew with --force",

@@ -87,12 +87,12 @@ impl Planner {
             return Some(Extent { first: doubted.first, count: 1 });
         }
         loop {
-            let area = match self.direction() {
+            let area = match self.direction {
                 Direction::Forwards => self.next_with(State::NonTried, self.cursor),
                 Direction::Backwards => self.last_with(State::NonTried, self.cursor),
             };
             if let Some(detour) = self.detour {
-                let is_over = area.is_none_or(|area| match self.direction() {
+                let is_over = area.is_none_or(|area| match self.direction {
                     Direction::Forwards => area.first >= detour.until,
                     Direction::Backwards => area.end() <= detour.until,
                 });
@@ -103,10 +103,10 @@ impl Planner {
                 }
             }
             let mut area = area?;
-            if let Some(detour) = self.detour.filter(|_| self.direction() == Direction::Backwards) {
+            if let Some(detour) = self.detour.filter(|_| self.direction == Direction::Backwards) {
                 area = Extent::between(area.first.max(detour.until), area.end());
             }
-            return Some(match (self.pass, self.direction()) {
+            return Some(match (self.pass, self.direction) {
                 (1 | 2, Direction::Forwards) => self.long_command(area),
                 (1 | 2, Direction::Backwards) => self.long_command_at_end(area),
                 _ => match self.inner_command(area) {
@@ -213,13 +213,13 @@ impl Planner {
             self.go_around(damage, read.end());
             // Before the pass goes on there, it takes what the drive has just read.
             let then = self.cursor;
-            let (from, until) = match self.direction() {
+            let (from, until) = match self.direction {
                 Direction::Forwards => (read.first, lba),
                 Direction::Backwards => (lba, read.first),
             };
             self.cursor = from;
             self.detour =
-                Some(Detour { until, then: if self.direction() == Direction::Forwards { then } else { then.min(read.first) } });
+                Some(Detour { until, then: if self.direction == Direction::Forwards { then } else { then.min(read.first) } });
         }
     }
 
@@ -296,7 +296,7 @@ impl Planner {
 
     /// Leaves damage behind: jumps, or leaves what was jumped over. `end`: of the command that met it.
     fn go_around(&mut self, damage: Extent, end: u32) {
-        let far = match (self.pass, self.direction()) {
+        let far = match (self.pass, self.direction) {
             (1, Direction::Forwards) => end.saturating_add(self.jump(damage.first)).next_multiple_of(self.geometry.block),
             (1, Direction::Backwards) => damage.first.saturating_sub(self.jump(damage.first)),
             (2, Direction::Forwards) if self.is_dense => {
@@ -333,7 +333,7 @@ impl Planner {
         if self.pass == 1 {
             return self.go_around(read, read.end());
         }
-        let rest = match self.direction() {
+        let rest = match self.direction {
             Direction::Forwards => self.next_with(State::NonTried, read.end()).filter(|rest| rest.first == read.end()),
             Direction::Backwards => self.last_with(State::NonTried, read.first).filter(|rest| rest.end() == read.first),
         };

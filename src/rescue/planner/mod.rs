@@ -160,8 +160,9 @@ pub struct Planner {
     jumped: u32,
     landed: u32,
     transport_tries: u32,
-    /// Of the first pass.
+    /// Of the first pass, and of the present one: it stays as it was when the pass began, whatever the drive says meanwhile.
     first_direction: Direction,
+    direction: Direction,
     singles: Singles,
     /// The edge of a region that is being trimmed: its last sector comes next.
     trim_back: bool,
@@ -202,6 +203,7 @@ impl Planner {
             jumped: 0,
             landed: 0,
             first_direction: Direction::Forwards,
+            direction: Direction::Forwards,
             singles: Singles::Asked,
             transport_tries: 0,
             trim_back: false,
@@ -218,14 +220,15 @@ impl Planner {
     /// Goes on where an earlier run stood. Only copying cares: it must not run into the same damage from the front again.
     pub fn resume(&mut self, from: Resume) {
         if from.phase == Phase::Copy && self.order == Order::EasyFirst && from.at <= self.map.len() {
-            (self.pass, self.cursor) = (from.pass.clamp(1, copy::SWEEP), from.at);
+            self.turn_to(Phase::Copy, from.pass.clamp(1, copy::SWEEP));
+            self.cursor = from.at;
         }
     }
 
     /// Turns all passes round.
     pub fn reverse(&mut self) {
         self.first_direction = Direction::Backwards;
-        self.cursor = self.beginning();
+        self.turn_to(self.phase, self.pass);
     }
 
     /// Leaves what an ECC block that failed holds untried: such sectors stay `/`. A CD's block is a sector, and is tried.
@@ -336,8 +339,8 @@ impl Planner {
         self.left_behind = true;
         self.cursor = match (self.order, self.phase, self.pass) {
             (Order::EasyFirst, later, _) if phase < later => {
-                (self.phase, self.pass) = (phase, 1);
-                0
+                self.turn_to(phase, 1);
+                self.cursor
             }
             (Order::InSequence, ..) | (_, Phase::Retry, _) => was.iter().map(|run| run.extent.first).fold(self.cursor, u32::min),
             (_, Phase::Copy, 2) => self.cursor.saturating_sub(self.longest_skip()),
@@ -448,7 +451,7 @@ impl Planner {
         self.doubted = None;
         self.detour = None;
         if self.order == Order::EasyFirst {
-            self.cursor = match self.direction() {
+            self.cursor = match self.direction {
                 Direction::Backwards => read.first.saturating_sub(self.longest_skip()),
                 Direction::Forwards => read.end().saturating_add(self.longest_skip()).min(self.map.len()),
             };

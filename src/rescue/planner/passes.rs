@@ -81,7 +81,7 @@ impl Planner {
         let again = std::mem::take(&mut self.left_behind);
         self.trim_back = false;
         self.detour = None;
-        (self.phase, self.pass) = match (self.phase, self.pass) {
+        let (phase, pass) = match (self.phase, self.pass) {
             (Phase::Copy, pass) if pass < copy::SWEEP => (Phase::Copy, pass + 1),
             // Copying may have begun in the middle, resumed from a map that another program left.
             (Phase::Copy, _) if self.has(State::NonTried) => (Phase::Copy, 1),
@@ -94,13 +94,13 @@ impl Planner {
             (Phase::Retry, pass) if pass < self.retries => (Phase::Retry, pass + 1),
             _ => return false,
         };
-        self.cursor = self.beginning();
+        self.turn_to(phase, pass);
         true
     }
 
-    /// Which way the present pass goes. Where nothing but edges is read, both of them are reached forwards.
-    pub(super) fn direction(&self) -> Direction {
-        let turned = match (self.phase, self.pass) {
+    /// Begins a pass. Where nothing but edges is read, both of them are reached forwards.
+    pub(super) fn turn_to(&mut self, phase: Phase, pass: u32) {
+        let turned = match (phase, pass) {
             (Phase::Copy, 2) => self.first_direction == Direction::Forwards,
             (Phase::Copy, 1) => self.first_direction == Direction::Backwards,
             (Phase::Scrape, _) => self.first_direction == Direction::Backwards && !self.has_regions(),
@@ -109,12 +109,14 @@ impl Planner {
             }
             _ => false,
         };
-        if turned { Direction::Backwards } else { Direction::Forwards }
+        (self.phase, self.pass) = (phase, pass);
+        self.direction = if turned { Direction::Backwards } else { Direction::Forwards };
+        self.cursor = self.beginning();
     }
 
     /// Where the present pass begins.
     pub(super) fn beginning(&self) -> u32 {
-        match self.direction() {
+        match self.direction {
             Direction::Forwards => self.range.first,
             Direction::Backwards => self.range.end(),
         }
@@ -123,7 +125,7 @@ impl Planner {
     /// Moves the cursor behind a read.
     pub(super) fn pass_over(&mut self, read: Extent) {
         if self.order == Order::EasyFirst {
-            self.cursor = match self.direction() {
+            self.cursor = match self.direction {
                 Direction::Forwards => read.end(),
                 Direction::Backwards => read.first,
             };

@@ -7,7 +7,7 @@ use crate::rescue::State;
 impl Planner {
     /// The first sector of the next area in this state, or the last one of a region whose front edge is known.
     pub(super) fn next_sector(&mut self, state: State) -> Option<Extent> {
-        if self.direction() == Direction::Backwards {
+        if self.direction == Direction::Backwards {
             let area = self.last_with(state, self.cursor)?;
             return Some(Extent { first: area.end() - 1, count: 1 });
         }
@@ -23,7 +23,7 @@ impl Planner {
     }
 
     pub(super) fn has_regions(&self) -> bool {
-        [Class::OffTrack, Class::Protected].iter().any(|class| self.classes.count(Some(*class)) > 0)
+        [Class::OffTrack, Class::Protected, Class::Blank].iter().any(|class| self.classes.count(Some(*class)) > 0)
     }
 
     pub(super) fn is_region(&self, lba: u32) -> bool {
@@ -31,7 +31,12 @@ impl Planner {
     }
 
     /// A region's edge was found; its sectors are in this state. After the front edge comes the back edge; between the two nothing is read.
+    /// A pass that met it backwards begins anew, forwards.
     pub(super) fn trim(&mut self, read: Extent, state: State) {
+        if self.direction == Direction::Backwards {
+            self.map.set(read, State::Bad);
+            return self.turn_to(self.phase, self.pass);
+        }
         if !self.trim_back {
             self.map.set(read, State::Bad);
             self.cursor = read.end();

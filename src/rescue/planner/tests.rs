@@ -119,6 +119,26 @@ proptest! {
     }
 
     #[test]
+    fn it_ends_whatever_the_drive_calls_the_same_sector_next(disc in discs(), reverse in any::<bool>(), retries in 0u32..4,
+                                                             moods in proptest::collection::vec(0usize..6, 1..40)) {
+        const CLASSES: [Class; 6] =
+            [Class::Medium, Class::Hardware, Class::Blank, Class::Protected, Class::OffTrack, Class::OutOfRange];
+        let mut planner = Planner::new(Extents::new(disc.sectors, State::NonTried), disc.geometry(), Order::EasyFirst, retries);
+        if reverse {
+            planner.reverse();
+        }
+        let mut moods = moods.into_iter().cycle().filter_map(|mood| CLASSES.get(mood).copied());
+        let most = 200 * disc.sectors + 1000;
+        for step in 0.. {
+            prop_assert!(step < most, "it does not end");
+            let Some(Ask { extent: read, .. }) = planner.ask() else { break };
+            let is_good = (read.first..read.end()).all(|lba| !disc.dead.contains(&lba) && !disc.region.contains(&lba));
+            planner.answer(if is_good { Outcome::Read } else { Outcome::Failed(moods.next().unwrap(), None) }, COST);
+        }
+        prop_assert_eq!(planner.left(), 0);
+    }
+
+    #[test]
     fn stopped_anywhere_and_resumed_it_ends_in_the_same_map(mut disc in discs(), stops in proptest::collection::vec(1u32..300, 0..12)) {
         disc.region.clear();
         let mut undisturbed = disc.planner(Extents::new(disc.sectors, State::NonTried));
