@@ -70,7 +70,7 @@ pub struct Args {
     /// Leave ECC blocks that failed as they are: their sectors are not tried one by one. The same command without it goes on
     #[arg(long, conflicts_with = "retries")]
     no_scrape: bool,
-    /// Turn all passes round
+    /// Begin at the disc's end: turns round the first passes of copying, scraping and retries
     #[arg(short = 'R', long)]
     reverse: bool,
     /// Read these sectors alone: the first and the last one, or the first one and their number; the rest of the map stays as it is
