@@ -41,10 +41,17 @@ impl Log {
 
     /// Sectors that are bad now, and were not when the run began.
     fn given_up(&self, map: &Extents<State>) -> Vec<Extent> {
-        let mut given_up = Extents::new(map.len(), false);
-        map.iter().filter(|run| run.value == State::Bad).for_each(|run| given_up.set(run.extent, true));
-        self.before.iter().filter(|run| run.value == State::Bad).for_each(|run| given_up.set(run.extent, false));
-        given_up.iter().filter(|run| run.value).map(|run| run.extent).collect()
+        let bad = map.iter().filter(|run| run.value == State::Bad).map(|run| run.extent);
+        bad.flat_map(|bad| self.parts_new_in(bad)).collect()
+    }
+
+    /// The parts of these sectors that were not bad when the run began.
+    fn parts_new_in(&self, bad: Extent) -> impl Iterator<Item = Extent> {
+        let part = move |from: u32| self.before.run_at(from).filter(|_| from < bad.end());
+        let parts = std::iter::successors(part(bad.first), move |run| part(run.extent.end()));
+        parts
+            .filter(|run| run.value != State::Bad)
+            .map(move |run| Extent::between(run.extent.first.max(bad.first), run.extent.end().min(bad.end())))
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! | pass | reads | at damage |
 //! | --- | --- | --- |
-//! | 1 | onwards, in long commands | jumps by 1 % of the disc, twice as far each time that it lands in damage again |
+//! | 1 | onwards, in long commands | goes on behind it; if that fails soon as well, jumps, twice as far each time |
 //! | 2 | the areas that were jumped over, from their other end | leaves the rest of the area |
 //! | 3 | what is left, in single sectors while damage is near | goes on behind it; leaves out where a [`Forecast`] sees more |
-//! | 4 | what is left of that | goes on |
+//! | 4 | what is left of that, from its other end | leaves the rest of the area |
+//! | 5 | what is left of that | goes on |
 
 use super::forecast::Forecast;
 use super::naming::{Named, Naming};
@@ -18,10 +19,13 @@ use crate::rescue::policy::{FIRST_COMMAND, LONGEST_SKIP_SHARE};
 pub(super) const AROUND: u32 = 2;
 
 /// The last pass.
-pub(super) const SWEEP: u32 = 4;
+pub(super) const SWEEP: u32 = 5;
+
+/// The pass that takes what was left out from its other end, up to the first failure: a forecast leaves a margin.
+pub(super) const OTHER_ENDS: u32 = 4;
 
 /// Damaged areas that a forecast looks at.
-const REMEMBERED: usize = 200;
+const REMEMBERED: usize = 80;
 
 /// Spots that are left out after one another on the strength of a forecast, before one is looked at.
 const UNSEEN: u32 = 12;
@@ -29,28 +33,35 @@ const UNSEEN: u32 = 12;
 /// The rest of an ECC block is left for the end if sectors behind a dead one die more often than this, and more than others do.
 const DIES: f64 = 0.15;
 
-/// Neighbours that a scratch takes together are no sign of that: sectors are compared with those so far before them.
+/// Neighbours that a scratch takes together are no sign of that: a dead sector counts from so far before on.
 const APART: u32 = 2;
+
+/// ECC blocks die as a whole, or nearly so, if sectors behind a dead one die more often than this. Damage is then known by blocks.
+const DIES_WHOLE: f64 = 0.25;
+
+/// A block next to a good one is left for later if such blocks die so many times as often as those one farther on.
+const WORSE: f64 = 1.3;
 
 /// Damage is dense if less than this part of the longest skip lies between two failures.
 const SPARSE: u32 = 8;
 
 /// Dead sectors in a row behind which reading no longer goes on next to them.
-const IN_A_ROW: u32 = 2;
+const IN_A_ROW: u32 = 4;
 
 /// What the passes over the damage know.
 #[derive(Debug, Default)]
 pub(super) struct Inside {
-    /// Sectors read since the last failure.
-    clean: u32,
     forecast: Option<Forecast>,
     /// Damage before this LBA is not forecast from: a forecast failed there.
     since: u32,
     /// Spots left out since the last one that was looked at.
     unseen: u32,
-    /// Single sectors that have a dead one shortly before them in their ECC block, and those that have a good one there.
+    /// Single sectors that have a dead one before them in their ECC block, and those that have none.
     after_dead: Sample,
     after_good: Sample,
+    /// First sectors of ECC blocks that have a good block before them, and of those that have one before the last.
+    next_to_good: Sample,
+    second_to_good: Sample,
 }
 
 /// How many sectors were asked for, and how many of them were dead.
@@ -86,6 +97,10 @@ impl Planner {
         if let Some(doubted) = self.doubted {
             return Some(Extent { first: doubted.first, count: 1 });
         }
+        // What is left then are whole blocks: they have no margin.
+        if self.pass == OTHER_ENDS && self.blocks_die_whole() {
+            return None;
+        }
         loop {
             let area = match self.direction {
                 Direction::Forwards => self.next_with(State::NonTried, self.cursor),
@@ -119,6 +134,9 @@ impl Planner {
 
     /// A command inside of damage: single sectors, as long as that costs less than one more failing read. `None` where the cursor moved.
     fn inner_command(&mut self, area: Extent) -> Option<Extent> {
+        if self.pass == OTHER_ENDS {
+            return Some(self.last_command(area));
+        }
         let mut end = area.end();
         let spot = self.inside.forecast.filter(|_| self.pass < SWEEP).and_then(|forecast| forecast.next(area.first));
         if let Some(spot) = spot.map(|spot| self.widened(spot)) {
@@ -133,7 +151,11 @@ impl Planner {
             }
             end = end.min(spot.first.max(area.first + 1));
         }
-        let is_near = self.inside.clean < self.costs.singles_for_a_failure();
+        if self.is_next_best(area.first) {
+            self.cursor = self.end_of_block(area.first);
+            return None;
+        }
+        let is_near = self.clean < self.costs.singles_for_a_failure();
         let end = match (is_near, self.singles) {
             (true, Singles::Asked) => area.first + 1,
             (true, Singles::Spared) => end.min(self.end_of_block(area.first)),
@@ -142,19 +164,46 @@ impl Planner {
         Some(self.long_command(Extent::between(area.first, end)))
     }
 
+    /// A command at the end of damage: single sectors, while that pays.
+    fn last_command(&self, area: Extent) -> Extent {
+        let is_near = self.clean < self.costs.singles_for_a_failure();
+        if is_near && self.singles == Singles::Asked {
+            Extent { first: area.end() - 1, count: 1 }
+        } else {
+            self.long_command_at_end(area)
+        }
+    }
+
     /// Where ECC blocks die as a whole, a spot takes all that it touches.
     fn widened(&self, spot: Extent) -> Extent {
         let block = self.geometry.block;
-        if !self.blocks_die() {
+        if !self.blocks_die_whole() {
             return spot;
         }
         Extent::between(spot.first - spot.first % block, spot.end().next_multiple_of(block))
     }
 
-    /// Whether what follows a dead sector in its ECC block is most likely dead as well.
+    /// Whether this ECC block is left for the last pass: it has a good one before it, and such blocks die more often than those behind them.
+    fn is_next_best(&self, lba: u32) -> bool {
+        let (next, second) = (self.inside.next_to_good.rate(), self.inside.second_to_good.rate());
+        let before = lba.checked_sub(1).and_then(|before| self.map.get(before));
+        self.pass < SWEEP
+            && lba.is_multiple_of(self.geometry.block)
+            && before == Some(State::Finished)
+            && next > DIES
+            && next > WORSE * second
+            && self.blocks_die()
+    }
+
+    /// Whether what follows a dead sector in its ECC block is left for the end: it is worse than the rest, and no forecast tells more.
     fn blocks_die(&self) -> bool {
         let (dead, good) = (self.inside.after_dead.rate(), self.inside.after_good.rate());
-        dead > DIES && dead > 3.0 * good
+        dead > DIES && dead > 3.0 * good && (self.inside.forecast.is_none() || self.blocks_die_whole())
+    }
+
+    /// Whether the rest of a block goes with a dead sector, so that damage is known by blocks.
+    fn blocks_die_whole(&self) -> bool {
+        self.inside.after_dead.rate() > DIES_WHOLE
     }
 
     /// Sectors came while copying.
@@ -168,7 +217,6 @@ impl Planner {
             self.go_around(rest, rest.end());
             return;
         }
-        self.inside.clean = self.inside.clean.saturating_add(read.count);
         self.sample(read, 0);
         self.pass_over(read);
         if is_slow && self.pass <= 2 && self.detour.is_none() {
@@ -179,8 +227,7 @@ impl Planner {
     /// A command failed while copying.
     pub(super) fn copy_failed(&mut self, read: Extent, class: Class, at: Option<u32>) {
         let doubted = self.doubted.take();
-        self.is_dense = self.inside.clean < self.longest_skip() / SPARSE;
-        self.inside.clean = 0;
+        self.is_dense = self.clean < self.longest_skip() / SPARSE;
         if class.is_region() {
             return self.region_begins(read);
         }
@@ -211,15 +258,16 @@ impl Planner {
         self.classes.set(damage, Some(class));
         if self.pass <= 2 {
             self.go_around(damage, read.end());
-            // Before the pass goes on there, it takes what the drive has just read.
-            let then = self.cursor;
-            let (from, until) = match self.direction {
-                Direction::Forwards => (read.first, lba),
-                Direction::Backwards => (lba, read.first),
-            };
-            self.cursor = from;
-            self.detour =
-                Some(Detour { until, then: if self.direction == Direction::Forwards { then } else { then.min(read.first) } });
+            // Before the pass goes on there, it takes what the drive has just read, if that is worth a jump.
+            if lba - read.first > FIRST_COMMAND {
+                self.detour = Some(match self.direction {
+                    Direction::Forwards => Detour { until: lba, then: self.cursor },
+                    Direction::Backwards => Detour { until: read.first, then: self.cursor.min(read.first) },
+                });
+                self.cursor = if self.direction == Direction::Forwards { read.first } else { lba };
+            }
+        } else if self.pass == OTHER_ENDS {
+            self.leave_area(lba);
         }
     }
 
@@ -250,6 +298,9 @@ impl Planner {
         if self.pass <= 2 {
             return self.go_around(damage, damage.end());
         }
+        if self.pass == OTHER_ENDS {
+            return self.leave_area(lba);
+        }
         self.cursor = damage.end();
         if self.pass < SWEEP {
             self.look_ahead();
@@ -261,16 +312,37 @@ impl Planner {
         }
     }
 
+    /// The other end of an area was dead here: what lies before is left for the last pass.
+    fn leave_area(&mut self, lba: u32) {
+        let before = self.last_with(State::NonTried, lba).filter(|before| before.end() == lba);
+        self.cursor = before.map_or(lba, |before| before.first);
+        if let Some(before) = before.filter(|_| self.blocks_die()) {
+            let rest = Extent::between(before.first.max(lba - lba % self.geometry.block), lba);
+            self.map.set(rest, State::NonScraped);
+            self.classes.set(rest, Some(Class::Medium));
+        }
+    }
+
     /// Notes what became of a sector that was read alone.
     fn sample(&mut self, read: Extent, dead: u32) {
-        if read.count > 1 || read.first % self.geometry.block < APART {
+        let (lba, block) = (read.first, self.geometry.block);
+        if read.count > 1 || block == 1 || self.pass == OTHER_ENDS {
             return;
         }
-        match read.first.checked_sub(APART).and_then(|before| self.map.get(before)) {
-            Some(State::Bad) => self.inside.after_dead.add(dead),
-            Some(State::Finished) => self.inside.after_good.add(dead),
-            _ => {}
+        let is_good = |blocks: u32| {
+            let before = lba.checked_sub((blocks - 1) * block + 1).and_then(|lba| self.map.get(lba));
+            lba.is_multiple_of(block) && before == Some(State::Finished)
+        };
+        if is_good(1) {
+            self.inside.next_to_good.add(dead);
         }
+        if is_good(2) {
+            self.inside.second_to_good.add(dead);
+        }
+        let before = lba.saturating_sub(APART - 1);
+        let has_dead = self.map.last_with(State::Bad, before).is_some_and(|bad| bad.end() > lba - lba % block);
+        let sample = if has_dead { &mut self.inside.after_dead } else { &mut self.inside.after_good };
+        sample.add(dead);
     }
 
     /// Makes the forecast anew after the damage that was just met.
@@ -281,16 +353,14 @@ impl Planner {
             let last = [State::Bad, State::NonScraped].into_iter().filter_map(|state| self.map.last_with(state, end));
             let Some(area) = last.max_by_key(|area| area.end()).filter(|area| area.first >= self.inside.since) else { break };
             // Of a block that was left unread its first sector is known to be dead.
-            let is_known = self.blocks_die() || self.map.get(area.first) == Some(State::Bad);
+            let is_known = self.blocks_die_whole() || self.map.get(area.first) == Some(State::Bad);
             damage.push(if is_known { area } else { Extent { count: 1, ..area } });
             end = area.first;
         }
         damage.reverse();
         let turn = self.inside.forecast.map(|forecast| forecast.turn());
-        self.inside.forecast = Forecast::of(&damage, turn);
-        if turn.is_some() && self.inside.forecast.is_none() {
-            self.inside.since = damage.last().map_or(0, |area| area.first);
-        }
+        let grain = if self.blocks_die_whole() { self.geometry.block } else { 1 };
+        self.inside.forecast = Forecast::of(&damage, grain, turn);
         self.inside.unseen = 0;
     }
 
@@ -315,12 +385,13 @@ impl Planner {
         }
     }
 
-    /// How far to jump from damage: twice as far as the last time if that landed in damage, too.
+    /// How far to jump from damage. Not at all if it stands alone; far if it goes on where the last jump led; twice as far each time.
     fn jump(&mut self, from: u32) -> u32 {
-        let is_near = from.abs_diff(self.landed) < self.longest_skip() / 2;
-        self.jumped = match is_near {
-            true => self.jumped.saturating_mul(2).max(self.longest_skip()),
-            false => FIRST_COMMAND,
+        let (far, near) = (self.longest_skip(), self.longest_skip() / SPARSE);
+        self.jumped = match from.abs_diff(self.landed) {
+            0..FIRST_COMMAND => self.jumped.saturating_mul(2).max(far),
+            clean if clean < near => self.jumped.saturating_mul(2).max(near),
+            _ => 0,
         };
         self.jumped = self.jumped.min((self.map.len() / 8).max(FIRST_COMMAND));
         self.jumped

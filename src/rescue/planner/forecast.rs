@@ -12,6 +12,14 @@ const SPOTS: usize = 5;
 const FITTED: usize = 32;
 /// Spots that a parabola needs; a line does for fewer.
 const CURVED: usize = 7;
+/// Sectors of the shortest turn: the innermost one of a CD has nine (2 kB in 17 mm of track).
+const SHORTEST: f64 = 6.0;
+/// A period is looked for between so many of the last areas.
+const LATEST: usize = 9;
+/// The share of turns, at least, that has a spot.
+const SEEN: f64 = 0.3;
+/// More turns between two spots are no sign that there are none: they may have been left out.
+const LEAP: f64 = 4.0;
 /// How far a gap may be off the others, as a share of a turn.
 const DEVIATION: f64 = 0.2;
 /// Turns ahead, at most: a mark ends somewhere.
@@ -31,34 +39,53 @@ pub(super) struct Forecast {
 }
 
 impl Forecast {
-    /// Looks for a period in damaged areas, in order of LBA. `turn`: the period, if it was known before.
-    pub(super) fn of(damage: &[Extent], turn: Option<f64>) -> Option<Self> {
-        let spots = spots(damage, turn);
-        let gaps: Vec<f64> = spots.windows(2).map(|pair| middle(pair[1]) - middle(pair[0])).collect();
-        let turn = match turn {
-            Some(turn) => turn,
-            None => median(gaps.get(gaps.len().checked_sub(SPOTS - 1)?..)?.to_vec())?,
-        };
-        let mut points = vec![(0.0, middle(*spots.last()?))];
-        let mut at = 0.0;
-        for (gap, spot) in gaps.iter().zip(&spots).rev() {
+    /// Looks for a period in damaged areas, in order of LBA, whose ends are known to so many sectors. `turn`: the period, if it was known
+    /// before.
+    pub(super) fn of(damage: &[Extent], grain: u32, turn: Option<f64>) -> Option<Self> {
+        let latest = &damage[damage.len().saturating_sub(LATEST)..];
+        let pairs = latest.iter().enumerate().flat_map(|(i, a)| latest[i + 1..].iter().map(move |b| middle(*b) - middle(*a)));
+        let pairs = pairs.filter(|turn| *turn >= SHORTEST);
+        let forecasts = turn.into_iter().chain(pairs).filter_map(|turn| Self::with(damage, grain, turn));
+        let best =
+            forecasts.max_by(|(spots, a), (others, b)| spots.cmp(others).then((b.reach / b.turn).total_cmp(&(a.reach / a.turn))));
+        best.map(|(_, forecast)| forecast)
+    }
+
+    /// The forecast with turns of about this length, and how many spots agree with it.
+    fn with(damage: &[Extent], grain: u32, turn: f64) -> Option<(usize, Self)> {
+        let mut spots = spots(damage, turn);
+        let mut spot = spots.next()?;
+        let mut points = vec![(0.0, middle(spot))];
+        let mut sectors = vec![f64::from(spot.count)];
+        let (mut at, mut seen) = (0.0, 0.0);
+        for before in spots {
+            let gap = middle(spot) - middle(before);
             let turns = (gap / turn).round();
-            if turns < 1.0 || (gap / turns - turn).abs() > DEVIATION * turn || points.len() == FITTED {
+            if turns < 1.0 || (gap - turns * turn).abs() > DEVIATION * turn || points.len() == FITTED {
                 break;
             }
             at -= turns;
-            points.push((at, middle(*spot)));
+            seen += turns.min(LEAP);
+            spot = before;
+            points.push((at, middle(spot)));
+            sectors.push(f64::from(spot.count));
         }
-        if points.len() < SPOTS {
+        if points.len() < SPOTS || points.len() as f64 <= seen * SEEN {
             return None;
         }
         let factors = fit(&points, if points.len() < CURVED { 2 } else { 3 })?;
         let square = |(turn, lba): &(f64, f64)| (value(factors, *turn) - lba).powi(2);
-        let error = (points.iter().map(square).sum::<f64>() / points.len() as f64).sqrt();
-        let latest = spots.iter().rev().take(points.len());
-        let half = latest.map(|spot| f64::from(spot.count) / 2.0).fold(0.0, f64::max);
-        let forecast = Self { factors, turn: factors[1], reach: half + 1.0 + 1.5 * error };
-        (forecast.turn > 0.0 && 2.0 * forecast.reach < WORTHWHILE * forecast.turn).then_some(forecast)
+        let count = points.len() as f64;
+        let error = (points.iter().map(square).sum::<f64>() / count).sqrt();
+        let reach = if grain > 1 {
+            (sectors.iter().sum::<f64>() / count - f64::from(grain)).max(0.0) / 2.0
+                + 1.0
+                + 1.5 * error * (3.0 / count.sqrt()).min(1.0)
+        } else {
+            sectors.into_iter().fold(0.0, f64::max) / 2.0 + 1.0 + 1.5 * error
+        };
+        let forecast = Self { factors, turn: factors[1], reach };
+        (forecast.turn > 0.0 && 2.0 * reach < WORTHWHILE * forecast.turn).then_some((points.len(), forecast))
     }
 
     /// Sectors of a turn.
@@ -74,27 +101,20 @@ impl Forecast {
     }
 }
 
-/// Areas that lie nearer to each other than half of the largest gap, or half a turn, are one spot.
-fn spots(damage: &[Extent], turn: Option<f64>) -> Vec<Extent> {
-    let gap = |pair: &[Extent]| f64::from(pair[1].first - pair[0].end().min(pair[1].first));
-    let apart = turn.unwrap_or_else(|| damage.windows(2).map(gap).fold(0.0, f64::max)) / 2.0;
-    let mut spots: Vec<Extent> = Vec::new();
-    for area in damage {
-        match spots.last_mut() {
-            Some(last) if gap(&[*last, *area]) < apart => *last = Extent::between(last.first, area.end()),
-            _ => spots.push(*area),
+/// The last spot first: areas that lie nearer to each other than half a turn are one.
+fn spots(damage: &[Extent], turn: f64) -> impl Iterator<Item = Extent> + '_ {
+    let mut areas = damage.iter().rev().peekable();
+    std::iter::from_fn(move || {
+        let mut spot = *areas.next()?;
+        while let Some(area) = areas.next_if(|area| f64::from(spot.first.saturating_sub(area.end())) < turn / 2.0) {
+            spot = Extent::between(area.first, spot.end());
         }
-    }
-    spots
+        Some(spot)
+    })
 }
 
 fn middle(spot: Extent) -> f64 {
     f64::from(spot.first) + f64::from(spot.count) / 2.0
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 fn value(factors: [f64; 3], turns: f64) -> f64 {
@@ -141,7 +161,7 @@ mod tests {
     #[test]
     fn a_scratch_is_forecast_for_many_turns() {
         let spots = spiral(10_000.0, 45.0, 0.05, 36);
-        let forecast = Forecast::of(&spots[..24], None).unwrap();
+        let forecast = Forecast::of(&spots[..24], 1, None).unwrap();
         for spot in &spots[24..] {
             let window = forecast.next(spot.first - 15).unwrap();
             assert!(window.count < 12 && window.first <= spot.first && spot.end() <= window.end(), "{spot:?} {window:?}");
@@ -151,14 +171,14 @@ mod tests {
     #[test]
     fn it_does_not_look_beyond_what_was_seen() {
         // Turns that get shorter: the parabola turns round.
-        let forecast = Forecast::of(&spiral(10_000.0, 60.0, -1.0, 12), None).unwrap();
+        let forecast = Forecast::of(&spiral(10_000.0, 60.0, -1.0, 12), 1, None).unwrap();
         assert_eq!(forecast.next(1_000_000), None);
     }
 
     #[test]
     fn spots_without_a_period_forecast_nothing() {
         let areas: Vec<Extent> = [5, 90, 130, 300, 311, 570].iter().map(|first| Extent { first: *first, count: 1 }).collect();
-        assert!(Forecast::of(&areas, None).is_none());
-        assert!(Forecast::of(&areas[..3], None).is_none() && Forecast::of(&[], None).is_none());
+        assert!(Forecast::of(&areas, 1, None).is_none());
+        assert!(Forecast::of(&areas[..3], 1, None).is_none() && Forecast::of(&[], 1, None).is_none());
     }
 }

@@ -123,6 +123,9 @@ enum Singles {
     Spared,
 }
 
+/// A command covers at most such a part of what was read since the last failure: where damage is near, a failing one costs less so.
+const CLEAN_COMMANDS: u32 = 64;
+
 /// What a read may still change, besides what failed alone.
 const UNSETTLED: [State; 3] = [State::NonTried, State::NonTrimmed, State::NonScraped];
 
@@ -148,6 +151,8 @@ pub struct Planner {
     command: u32,
     ceiling: u32,
     failures_in_a_row: u32,
+    /// Sectors read since the last failure.
+    clean: u32,
     costs: Costs,
     naming: Naming,
     /// A command whose first sector was named, to be read alone.
@@ -194,6 +199,7 @@ impl Planner {
             command,
             ceiling,
             failures_in_a_row: 0,
+            clean: 0,
             costs: Costs::UNKNOWN,
             naming: Naming::Unknown,
             doubted: None,
@@ -225,7 +231,7 @@ impl Planner {
         }
     }
 
-    /// Turns all passes round.
+    /// Begins at the end: turns round the first two passes of copying, scraping and retries. The passes into damage go their own way.
     pub fn reverse(&mut self) {
         self.first_direction = Direction::Backwards;
         self.turn_to(self.phase, self.pass);
@@ -343,7 +349,7 @@ impl Planner {
                 self.cursor
             }
             (Order::InSequence, ..) | (_, Phase::Retry, _) => was.iter().map(|run| run.extent.first).fold(self.cursor, u32::min),
-            (_, Phase::Copy, 2) => self.cursor.saturating_sub(self.longest_skip()),
+            _ if self.direction == Direction::Backwards => self.cursor.saturating_sub(self.longest_skip()),
             _ => self.cursor.saturating_add(self.longest_skip()).min(self.map.len()),
         };
     }
@@ -405,7 +411,8 @@ impl Planner {
         self.map.set(read, State::Finished);
         self.classes.set(read, None);
         self.failures_in_a_row = 0;
-        let grown = (self.command * 2).min(self.ceiling);
+        self.clean = self.clean.saturating_add(read.count);
+        let grown = (self.command * 2).min((self.clean / CLEAN_COMMANDS).max(FIRST_COMMAND)).min(self.ceiling);
         self.command = if grown > self.geometry.block { grown - grown % self.geometry.block } else { grown };
         if self.phase == Phase::Copy && self.order == Order::EasyFirst {
             self.copied(read, is_slow);
@@ -428,6 +435,7 @@ impl Planner {
             Phase::Retry if class.is_region() || self.trim_back => self.trim(read, State::Bad),
             Phase::Scrape | Phase::Retry => self.mark(read, State::Bad),
         }
+        self.clean = 0;
     }
 
     /// Each time-out takes the sectors one step down the ladder `?` `*` `/` `-`, so that a run that is resumed gets on, and

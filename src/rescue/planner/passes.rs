@@ -101,6 +101,7 @@ impl Planner {
     /// Begins a pass. Where nothing but edges is read, both of them are reached forwards.
     pub(super) fn turn_to(&mut self, phase: Phase, pass: u32) {
         let turned = match (phase, pass) {
+            (Phase::Copy, copy::OTHER_ENDS) => true,
             (Phase::Copy, 2) => self.first_direction == Direction::Forwards,
             (Phase::Copy, 1) => self.first_direction == Direction::Backwards,
             (Phase::Scrape, _) => self.first_direction == Direction::Backwards && !self.has_regions(),
