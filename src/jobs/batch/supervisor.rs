@@ -305,8 +305,9 @@ mod tests {
 
     #[test]
     fn a_process_that_hears_no_signal_is_left_behind_and_named() {
-        let deaf = r#"trap "" INT; exec sleep 60"#;
-        let (_, result) = run(&[r#"echo '{"event":"stop"}'; exec sleep 60"#, deaf], &Stop::never());
+        // It asks for the stop itself, once it is deaf.
+        let deaf = r#"trap "" INT; echo '{"event":"stop"}'; exec sleep 60"#;
+        let (_, result) = run(&["exec sleep 60", deaf], &Stop::never());
         assert_eq!(result.status, Status::Stopped);
         assert_eq!(result.reasons.len(), 2, "{:?}", result.reasons);
         assert!(result.reasons[1].starts_with("drive 1: the drive does not answer"), "{:?}", result.reasons);
