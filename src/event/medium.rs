@@ -19,8 +19,12 @@ pub struct FlashOutcome {
     pub medium: String,
     /// Bytes of the image, as far as they are known.
     pub bytes: u64,
-    /// Bytes that the medium took.
+    /// Bytes of the image that were sent to the medium, with zeros up to a whole sector.
     pub written: u64,
+    /// Bytes that it held already, and that were left alone.
+    pub kept: u64,
+    /// Bytes that it made zero by itself.
+    pub punched: Spans,
     /// Every byte was read back from the medium, and is the image's.
     pub verified: bool,
     /// Bytes of the medium that are not the image's.
