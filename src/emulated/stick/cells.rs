@@ -50,7 +50,7 @@ impl Cells {
 
     /// Makes bytes zero.
     pub(super) fn zero(&mut self, offset: u64, length: u64) -> io::Result<()> {
-        const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
         for at in (offset..offset + length).step_by(ZEROS.len()) {
             let piece = (offset + length - at).min(ZEROS.len() as u64) as usize;
             self.write(&ZEROS[..piece], at)?;
