@@ -88,7 +88,7 @@ fn zeros_are_made_by_the_stick_where_it_can() {
 #[test]
 fn a_stick_that_only_says_so_is_found() {
     let folder = Folder::new();
-    folder.write("a.iso", with_zeros(9 * MIB, &[5 * MIB..6 * MIB]));
+    folder.write("a.iso", with_zeros(9 * MIB, std::slice::from_ref(&(5 * MIB..6 * MIB))));
     folder.write("s.img", noise(999, 12 * MIB));
     let (_, result) = folder.flash_json(4, &["-y", "a.iso", "emulated:s.img,punch=ignored"]);
     assert_eq!(spans(&result, "differences"), [(5 * MIB as u64, MIB as u64)]);
@@ -101,7 +101,7 @@ fn the_kernels_count_of_what_a_disk_was_sent() {
         return;
     }
     let _turn = turn();
-    let image = with_zeros(33 * MIB, &[4 * MIB..20 * MIB]);
+    let image = with_zeros(33 * MIB, std::slice::from_ref(&(4 * MIB..20 * MIB)));
     let folder = Folder::new();
     folder.write("a.iso", &image);
     folder.write("d.img", noise(999, 40 * MIB));
