@@ -26,6 +26,11 @@ pub struct Position {
     pub pass: u32,
 }
 
+impl Position {
+    /// Nothing is left to do.
+    pub const FINISHED: Self = Self { at: 0, status: '+', pass: 1 };
+}
+
 /// One block line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {

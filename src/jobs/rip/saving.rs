@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::disc::{Record, SensedExtent};
 use crate::mmc::Extent;
+use crate::rescue::mapfile::Position;
 use crate::rescue::policy::FIRST_SAVE;
-use crate::rescue::{Extents, Planner, State, Way};
+use crate::rescue::{Extents, Planner, Resume, State, Way};
 use crate::scsi::SenseCode;
 
-use super::target::{Snapshot, Target, position};
+use super::target::{Snapshot, Target};
 
 /// What this run did, for the record.
 pub(super) struct Log {
@@ -83,7 +84,7 @@ impl Saving {
         self.record.damage = super::damage(planner.map(), planner.classes());
         Snapshot {
             map: planner.map().clone(),
-            position: position(planner.stand(), planner.map()),
+            position: planner.stand().map_or(Position::FINISHED, Resume::position),
             head: self.head.clone(),
             record: self.record.clone(),
         }

@@ -53,7 +53,7 @@ fn standing_of(image: &Path, mapfile: &Mapfile, sectors: u32, record: Option<Rec
         bad: count(State::Bad),
         unread: count(State::NonTried) + count(State::NonTrimmed) + count(State::NonScraped),
         untried: count(State::NonTried),
-        phase: phase(status),
+        phase: Phase::from_symbol(status),
         pass,
         lba: u32::try_from(at / SECTOR as u64).unwrap_or(u32::MAX).min(sectors),
         damage: super::damage(&map, &classes),
@@ -75,17 +75,6 @@ fn is_locked(image: &Path) -> bool {
     // A pipe that somebody made of it in the meantime must not hold up the answer.
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(image);
     file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// The phase of a map's status line; none where it says that all is finished, or what no run of ours does.
-fn phase(status: char) -> Option<Phase> {
-    match status {
-        '?' => Some(Phase::Copy),
-        '*' => Some(Phase::Trim),
-        '/' => Some(Phase::Scrape),
-        '-' => Some(Phase::Retry),
-        _ => None,
-    }
 }
 
 fn judged(standing: Standing) -> JobResult {

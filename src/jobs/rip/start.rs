@@ -94,7 +94,7 @@ pub(super) fn resume(
     let mut map = begun.mapfile.to_extents(sectors);
     let untried = begun.untried_by(drive, &map, request.range);
     if untried.is_empty() {
-        return Ok(Known { map, samples, from: begun.position() });
+        return Ok(Known { map, samples, from: Resume::of(begun.mapfile.position) });
     }
     let count: u32 = untried.iter().map(|extent| extent.count).sum();
     observer.event(&Event::notice(format!("{count} sectors that another drive gave up are tried with this one")));
@@ -141,6 +141,9 @@ impl<'a> Start<'a> {
         let order = if output.kind() == OutputKind::Stream { Order::InSequence } else { Order::EasyFirst };
         let mut planner =
             Planner::new(map, layout.geometry(station.drive.longest_read().min(LONGEST_COMMAND)), order, request.retries);
+        for damage in record.iter().flat_map(|record| &record.damage) {
+            planner.recall(damage.extent, damage.class);
+        }
         if request.no_scrape {
             planner.spare_singles();
         }
@@ -151,9 +154,6 @@ impl<'a> Start<'a> {
             (Some(range), from) => planner.confine(range, from.unwrap_or(Resume::START)),
             (None, Some(from)) => planner.resume(from),
             (None, None) => {}
-        }
-        for damage in record.iter().flat_map(|record| &record.damage) {
-            planner.recall(damage.extent, damage.class);
         }
         let mut saving = Saving::at(target, head(&disc.identity), continued(record, disc, &station.name, request));
         let log = Log::new(before);

@@ -15,7 +15,7 @@ use crate::medium::{Output, OutputError, OutputKind, save, temporary};
 use crate::mmc::{Extent, SECTOR};
 use crate::rescue::mapfile::{self, Mapfile, Position};
 use crate::rescue::policy::RUN_OUT;
-use crate::rescue::{Extents, Phase, Resume, State};
+use crate::rescue::{Extents, State};
 use crate::sys::{Cause, Space, Stop};
 
 use super::{ImageOperand, Request, RipError};
@@ -328,13 +328,6 @@ impl Begun {
         let overlaps = |extent: &Extent| extent.first < part.end() && part.first < extent.end();
         untried.iter().filter(|run| run.value).map(|run| run.extent).filter(overlaps).map(within).collect()
     }
-
-    /// Where copying stood.
-    pub(super) fn position(&self) -> Option<Resume> {
-        let Position { at, status, pass } = self.mapfile.position;
-        let at = u32::try_from(at / SECTOR as u64).ok()?;
-        (status == '?').then_some(Resume { at, phase: Phase::Copy, pass })
-    }
 }
 
 /// A map and a record, ready to be saved from any thread.
@@ -361,21 +354,6 @@ impl Snapshot {
         }
         Ok(())
     }
-}
-
-/// The status line of a map.
-pub(super) fn position(at: Resume, map: &Extents<State>) -> Position {
-    let is_settled = map.count(State::Finished) + map.count(State::Bad) == map.len();
-    if is_settled {
-        return Position { at: 0, status: '+', pass: 1 };
-    }
-    let status = match at.phase {
-        Phase::Copy => '?',
-        Phase::Trim => '*',
-        Phase::Scrape => '/',
-        Phase::Retry => '-',
-    };
-    Position { at: u64::from(at.at) * SECTOR as u64, status, pass: at.pass }
 }
 
 /// Opens an image; a pipe as soon as somebody reads it.
