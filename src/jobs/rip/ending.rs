@@ -17,7 +17,7 @@ use crate::trust::Sums;
 use super::digests::digest_rest;
 use super::left_out::{find_left_out, leave_out, volume_end};
 use super::reading::{Reading, Tally, output_failed};
-use super::saving::{Log, Saving};
+use super::saving::{Journal, Saving};
 use super::start::head;
 use super::target::{Begun, Existing, Target};
 use super::verdict::{hurt_files, judged, outcome};
@@ -30,7 +30,7 @@ pub(super) fn end(
     target: &Target,
     output: &Arc<Output>,
 ) -> Result<JobResult, RipError> {
-    let Reading { station, disc, request, mut planner, pipeline, mut log, mut saving, tally, stop, observer, .. } = reading;
+    let Reading { station, disc, request, mut planner, pipeline, mut journal, mut saving, tally, stop, observer, .. } = reading;
     let mut left_out = Vec::new();
     if ended.is_ok() && output.kind() == OutputKind::Stream {
         // A pipe can't be shortened afterwards.
@@ -41,7 +41,7 @@ pub(super) fn end(
     let finished = pipeline.finish().map_err(|why| RipError::Failed(why.into()))?;
     for extent in &finished.unwritten {
         planner.forget(*extent);
-        log.read.set(*extent, false);
+        journal.read.set(*extent, false);
     }
     let mut ended = ended.and(finished.failure.as_ref().map_or(Ok(()), |failure| Err(output_failed(failure))));
     if ended.is_ok() && output.kind() == OutputKind::File {
@@ -52,10 +52,10 @@ pub(super) fn end(
     }
     saving.record.patterns = patterns(planner.map(), planner.classes(), disc.layout.family());
     let elapsed = station.clock.now().as_millis() as u64;
-    let mut ending = Ending { request, target, output, planner, log: Some(log), saving, tally, elapsed };
+    let mut ending = Ending { request, target, output, planner, journal: Some(journal), saving, tally, elapsed };
     if let (Err(error), Some(Failure::Flush(_))) = (&ended, &finished.failure) {
         // For the report alone.
-        ending.saving.snapshot(&ending.planner, ending.log.as_ref());
+        ending.saving.snapshot(&ending.planner, ending.journal.as_ref());
         // Nobody knows what is on the disk now, and the next flush may say that all is well: the map saved last is the one to believe.
         return Ok(ending.result_of(error, None));
     }
@@ -156,7 +156,7 @@ fn finish_again(
     }
     let head = head(&record.disc);
     let saving = Saving::at(target, head, record);
-    let ending = Ending { request, target, output: &output, planner, log: None, saving, tally: Tally::default(), elapsed: 0 };
+    let ending = Ending { request, target, output: &output, planner, journal: None, saving, tally: Tally::default(), elapsed: 0 };
     let hashed = Hashed { sums: Sums::new(wanted), sectors: 0 };
     ending.conclude(hashed, observer, stop)
 }
@@ -195,7 +195,7 @@ struct Ending<'a> {
     output: &'a Output,
     planner: Planner,
     /// `None` when nothing was read: the record's last run is an earlier one.
-    log: Option<Log>,
+    journal: Option<Journal>,
     saving: Saving,
     tally: Tally,
     elapsed: u64,
@@ -234,7 +234,7 @@ impl Ending<'_> {
 
     /// Notes the end of the run in the record. A run that was killed has none.
     fn close_run(&mut self, status: Status) {
-        if let Some(run) = self.saving.record.runs.last_mut().filter(|_| self.log.is_some()) {
+        if let Some(run) = self.saving.record.runs.last_mut().filter(|_| self.journal.is_some()) {
             (run.end, run.status) = (Some(super::now()), Some(status.into()));
         }
     }
@@ -245,7 +245,7 @@ impl Ending<'_> {
             RipError::Stopped(format!("{gerund}: {error}; what was saved before is safe, and the same command goes on"))
         };
         self.output.settle().map_err(|error| failed("flushing the image to disk", error))?;
-        let snapshot = self.saving.snapshot(&self.planner, self.log.as_ref());
+        let snapshot = self.saving.snapshot(&self.planner, self.journal.as_ref());
         let saved = snapshot.save(self.saving.map.as_deref(), self.saving.record_path.as_deref());
         saved.map_err(|error| failed("saving the map", error))
     }
