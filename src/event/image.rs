@@ -76,8 +76,10 @@ pub struct Standing {
     pub kind: Option<String>,
     /// The label.
     pub label: Option<String>,
-    /// Sectors of the map.
+    /// Sectors of the map, as far as it says something.
     pub sectors: u32,
+    /// The map says where the disc ends.
+    pub has_end: bool,
     /// Sectors finished.
     pub good: u32,
     /// Sectors that failed alone.

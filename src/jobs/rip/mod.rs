@@ -11,6 +11,7 @@ mod error;
 mod hurt;
 mod left_out;
 mod limits;
+mod loading;
 mod look;
 mod naming;
 mod pace;
