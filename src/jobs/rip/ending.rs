@@ -10,6 +10,7 @@ use crate::pipeline::{Failure, Hashed};
 use crate::rescue::policy::LONGEST_COMMAND;
 use crate::rescue::protection::patterns;
 use crate::rescue::{Extents, Planner, State};
+use crate::scsi::OpenError;
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::Sums;
@@ -78,20 +79,25 @@ pub(super) fn end(
 }
 
 /// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read, or may be:
-/// without a record, only the disc can tell how long it is, and another drive may read where only others have failed. `seen`: the disc's
-/// sectors, once it was looked at. `drive` is asked who it is only where that matters.
+/// without a record, only the disc can tell how long it is, and another drive may read where only others have failed: also one that can't be opened yet. `seen`: the
+/// disc's sectors, once it was looked at. `drive` is asked who it is only where that matters.
 pub(super) fn of_finished(
     request: &Request,
     target: &Target,
     seen: Option<u32>,
-    drive: impl FnOnce() -> Option<DriveName>,
+    drive: impl FnOnce() -> Result<DriveName, OpenError>,
     observer: &mut dyn Observer,
     stop: &Stop,
 ) -> Option<Result<JobResult, RipError>> {
     let Existing::Begun(begun) = &target.existing else { return None };
     let map = begun.mapfile.to_extents(begun.sectors());
     let settled = map.count(State::Finished) + map.count(State::Bad) == map.len() && !map.is_empty();
-    let is_untried = || drive().is_some_and(|drive| !begun.untried_by(&drive, &map, request.range).is_empty());
+    let is_untried = || match drive() {
+        Ok(drive) => !begun.untried_by(&drive, &map, request.range).is_empty(),
+        // Where there is none, none will try.
+        Err(OpenError::Missing { .. }) => false,
+        Err(_) => begun.record.is_some(),
+    };
     let bad_are_final = || map.count(State::Bad) == 0 || request.retries == 0 && !is_untried();
     // An image that is not there, or not of this length, is made so by a run.
     let length = target.image.as_deref().and_then(|image| std::fs::metadata(image).ok()).map_or(0, |meta| meta.len());
