@@ -136,6 +136,12 @@ impl Mapfile {
         last.map_or(self.end(), |block| block.first)
     }
 
+    /// The end of the last byte that it calls finished.
+    pub fn finished_end(&self) -> u64 {
+        let last = self.blocks.iter().rfind(|block| block.state == State::Finished);
+        last.map_or(0, |block| block.first + block.size)
+    }
+
     /// The map in sectors. A sector with several states gets the least processed one; what the map does not cover was not tried.
     pub fn to_extents(&self, sectors: u32) -> Extents<State> {
         const SIZE: u64 = SECTOR as u64;

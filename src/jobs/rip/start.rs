@@ -22,10 +22,10 @@ use super::look::Disc;
 use super::patterns::Looks;
 use super::reading::{Reading, Tally};
 use super::samples::Samples;
-use super::saving::{Log, Saving};
+use super::saving::{Journal, Saving};
 use super::station::Station;
 use super::target::{Begun, Target};
-use super::ways::Missing;
+use super::ways::Unsupported;
 use super::{Request, RipError, now, wanted_digests};
 
 /// What a run begins with: nothing, or what an earlier one left.
@@ -156,8 +156,8 @@ impl<'a> Start<'a> {
             (None, None) => {}
         }
         let mut saving = Saving::at(target, head(&disc.identity), continued(record, disc, &station.name, request));
-        let log = Log::new(before);
-        let snapshot = saving.snapshot(&planner, Some(&log));
+        let journal = Journal::new(before);
+        let snapshot = saving.snapshot(&planner, Some(&journal));
         // Here the map comes first: an empty image with a map and no record is one that was begun, and the other way round it is none.
         let saved = snapshot.save(saving.map.as_deref(), None).and_then(|()| snapshot.save(None, saving.record_path.as_deref()));
         saved.map_err(|error| {
@@ -181,7 +181,7 @@ impl<'a> Start<'a> {
             order,
             pipeline,
             samples,
-            log,
+            journal,
             observer,
             stop: stop.clone(),
             saving,
@@ -191,7 +191,7 @@ impl<'a> Start<'a> {
             meter: Meter::default(),
             breaker: Breaker::default(),
             usual: Usual::default(),
-            missing: Missing::default(),
+            unsupported: Unsupported::default(),
             is_backing_off: false,
             way: Way::Plain,
             took: Duration::ZERO,
