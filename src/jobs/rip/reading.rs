@@ -82,6 +82,7 @@ pub(super) struct Tally {
 impl Reading<'_> {
     /// Reads until nothing is left to do. `Err` ends the run early; what was read is kept.
     pub(super) fn run(&mut self) -> Result<(), RipError> {
+        self.take_over_the_look();
         let ended = self.read_on();
         let last = self.progress(self.planner.position().at);
         self.observer.event(&Event::Progress(last));

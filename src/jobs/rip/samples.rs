@@ -168,7 +168,7 @@ impl Samples {
         let mut zeros_equal = 0;
         let mut seen = BTreeSet::new();
         for (lba, known) in samples.chain(zeros).filter(|(lba, _)| seen.insert(*lba)) {
-            match (read_one(drive, lba), known) {
+            match (read_one(drive, lba, &mut Vec::new()), known) {
                 (None, _) => unreadable += 1,
                 (Some(sector), Some(known)) if digest(&sector) == *known => {
                     compared.equal += 1;

@@ -228,7 +228,7 @@ impl Planner {
         let rest = self.right_behind(Extent::between(damage.first, end), State::NonTried);
         let far = match (self.pass, self.direction) {
             (1, Direction::Forwards) => end.saturating_add(self.jump(damage.first)).next_multiple_of(self.geometry.block),
-            (1, Direction::Backwards) => damage.first.saturating_sub(self.jump(damage.first)),
+            (1, Direction::Backwards) => damage.first.saturating_sub(self.jump(damage.end())),
             (2, Direction::Forwards) if self.is_dense => rest.map_or(end, Extent::end),
             (2, Direction::Backwards) if self.is_dense => rest.map_or(damage.first, |rest| rest.first),
             (_, Direction::Forwards) => end,

@@ -20,6 +20,7 @@ mod copy;
 mod cost;
 mod forecast;
 mod geometry;
+mod hearsay;
 mod inside;
 mod naming;
 mod passes;

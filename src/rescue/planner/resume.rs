@@ -61,14 +61,19 @@ impl Planner {
     pub fn stand(&self) -> Option<Resume> {
         let stands = self.stood.unwrap_or_else(|| self.position());
         let is_settled = UNSETTLED.iter().all(|state| self.map.count(*state) == 0);
-        let is_retrying = stands.phase == Phase::Retry
-            && if self.stood.is_some() { self.map.count(State::Bad) > 0 } else { self.has_retries() };
-        (!is_settled || is_retrying).then_some(stands)
+        let has_retries = match self.stood {
+            Some(stood) => stood.phase == Phase::Retry && self.map.count(State::Bad) > 0,
+            None => self.has_retries(),
+        };
+        (!is_settled || has_retries).then_some(stands)
     }
 
-    /// Whether this pass of retries, or one after it, has sectors left.
+    /// Whether a pass of retries has sectors left: the present one, or one that is to come.
     fn has_retries(&self) -> bool {
-        let ahead = self.ahead(State::Bad, self.cursor);
-        ahead.is_some() || self.pass < self.retries && self.has(State::Bad)
+        let (made, ahead) = match self.phase {
+            Phase::Retry => (self.pass, self.ahead(State::Bad, self.cursor)),
+            _ => (0, None),
+        };
+        ahead.is_some() || made < self.retries && self.singles == Singles::Asked && self.has(State::Bad)
     }
 }
