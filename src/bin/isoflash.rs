@@ -24,11 +24,10 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
         targets::list(&Sysfs::default(), screen)?;
         return Ok(program::told(JobResult::new(Status::Done), screen));
     }
-    let usage = |error: &dyn std::fmt::Display| (Status::Usage, error.to_string());
     let mut ask = |question: &Question| -> Answer { args.show().prompt().ask(question, stop) };
-    let operands = args.operands().map_err(|error| usage(&error))?;
+    let operands = args.operands()?;
     // Before anybody is asked to choose: what is wrong with the command line is so for every medium.
-    let request = args.request(operands.image).map_err(|error| usage(&error))?;
+    let request = args.request(operands.image)?;
     let target = match operands.medium {
         Some(medium) => target(medium)?,
         None => {

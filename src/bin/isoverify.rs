@@ -19,7 +19,7 @@ fn main() -> ExitCode {
 }
 
 fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJob> {
-    match args.task().map_err(|error| (Status::Usage, error.to_string()))? {
+    match args.task()? {
         Task::Medium(request, medium) => Ok(verify::run(&request, attached(&medium)?, screen, stop)),
         Task::Images(images, known, notice) => {
             notice.iter().for_each(|notice| screen.event(&Event::notice(*notice)));

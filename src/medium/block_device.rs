@@ -12,6 +12,7 @@ use crate::scsi::cdb::Lock;
 use crate::scsi::{Cdb, Ending};
 use crate::sys::{DeviceNumber, disk, sg};
 
+use super::regular_file::punch_hole;
 use super::{Geometry, Medium, Writable};
 
 /// udev and others that look at a disk hold its lock for a moment.
@@ -171,6 +172,11 @@ impl Medium for BlockDevice {
 impl Writable for BlockDevice {
     fn write_some(&self, buffer: &[u8], offset: u64) -> io::Result<usize> {
         self.file.write_at(buffer, offset).map_err(|error| self.meaning(error))
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        // On a disk this zeroes without a fallback, or says EOPNOTSUPP (block/fops.c, blkdev_fallocate).
+        punch_hole(&self.file, offset, length).map_err(|error| self.meaning(error))
     }
 
     fn settle(&self) -> io::Result<()> {

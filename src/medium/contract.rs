@@ -49,6 +49,15 @@ pub trait Writable: Medium {
     /// ENODEV once the medium is gone, EROFS where it can't be written, ENOSPC at its end, EIO.
     fn write_some(&self, buffer: &[u8], offset: u64) -> io::Result<usize>;
 
+    /// Makes bytes zero without sending them, whole sectors, where it is guaranteed that they read as zeros afterwards.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP where there is no such guarantee; else as [`Self::write_some`]. Nothing is known of the bytes then.
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        let _ = (offset, length);
+        Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP))
+    }
+
     /// Returns once everything written is on the medium itself. Latent write errors show here.
     ///
     /// # Errors

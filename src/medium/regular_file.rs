@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use nix::fcntl::{FallocateFlags, PosixFadviseAdvice, fallocate, posix_fadvise};
 
 use super::{Geometry, Medium, Writable};
 
@@ -75,6 +75,17 @@ impl RegularFile {
     }
 }
 
+/// Zeros that take no room.
+///
+/// # Errors
+/// Those of fallocate(2): EOPNOTSUPP where the file system, or the disk, does not guarantee zeros.
+pub(super) fn punch_hole(file: &File, offset: u64, length: u64) -> io::Result<()> {
+    let far = |_| io::Error::from(io::ErrorKind::FileTooLarge);
+    let (offset, length) = (i64::try_from(offset).map_err(far)?, i64::try_from(length).map_err(far)?);
+    let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    Ok(fallocate(file, flags, offset, length)?)
+}
+
 impl Medium for RegularFile {
     fn geometry(&self) -> Geometry {
         let length = || self.file.metadata().map_or(0, |meta| meta.len());
@@ -92,6 +103,19 @@ impl Writable for RegularFile {
             self.file.set_len(0)?;
         }
         self.file.write_at(buffer, offset)
+    }
+
+    /// A hole: what was never written reads as zeros, and needs no room.
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        if self.is_old.swap(false, Ordering::Relaxed) {
+            self.file.set_len(0)?;
+        }
+        let end = offset.saturating_add(length);
+        let old = self.file.metadata()?.len();
+        if old < end {
+            self.file.set_len(end)?;
+        }
+        if old <= offset { Ok(()) } else { punch_hole(&self.file, offset, length) }
     }
 
     /// The pages are on the disk then, and are given up.

@@ -1,14 +1,19 @@
 //! Several drives on one screen: a line for each, and above them what they say.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-use crate::event::{Progress, Row};
-use crate::jobs::batch::Said;
+use crate::event::{JobResult, Progress, Row};
+use crate::jobs::batch::{self, Said};
+use crate::status::Status;
+use crate::sys::Stop;
 
+use super::args::discrip::Args;
 use super::bar::Bar;
 use super::escape::Escaped;
+use super::program::{self, NoJob};
 use super::report;
 use super::screen::{Results, Screen, Style, error_line};
 
@@ -26,8 +31,25 @@ struct Bars {
 }
 
 impl<'a> Board<'a> {
-    /// A board for these drives.
-    pub fn new(screen: &'a mut Screen, drives: &[String]) -> Self {
+    /// Runs discrip once more for each drive of a batch, and shows what all of them say.
+    ///
+    /// # Errors
+    /// The program's own file can't be found.
+    pub fn supervise(drives: &[String], screen: &'a mut Screen, stop: &Stop) -> Result<JobResult, NoJob> {
+        let program = std::env::current_exe().map_err(|error| (Status::Failed, format!("finding discrip itself: {error}")))?;
+        let mut board = Self::new(screen, drives);
+        let command = |drive: &String| {
+            let mut command = Command::new(&program);
+            command.args(Args::of_drive(drive, board.style()));
+            (drive.clone(), command)
+        };
+        let programs = drives.iter().map(command).collect();
+        let result = batch::supervise(programs, &mut |drive, said| board.show(drive, said), stop);
+        board.clear();
+        Ok(program::told(result, board.screen))
+    }
+
+    fn new(screen: &'a mut Screen, drives: &[String]) -> Self {
         let bars = screen.has_bar().then(|| {
             let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
             let longest = drives.iter().map(|drive| drive.chars().count()).max().unwrap_or(0);
@@ -39,12 +61,12 @@ impl<'a> Board<'a> {
     }
 
     /// How each drive's process is to show its progress: where there are bars, they are here.
-    pub fn style(&self) -> Style {
+    fn style(&self) -> Style {
         if self.screen.has_lines() { Style::Lines } else { Style::None }
     }
 
     /// Shows what is said of a drive.
-    pub fn show(&mut self, drive: &str, said: Said<'_>) {
+    fn show(&mut self, drive: &str, said: Said<'_>) {
         let bar = self.bars.as_mut().and_then(|bars| bars.of.get_mut(drive));
         match said {
             Said::Nothing => bar.into_iter().for_each(Bar::idle),
@@ -74,18 +96,16 @@ impl<'a> Board<'a> {
         }
     }
 
+    /// Takes the bars away. One that can't be cleared stays.
+    fn clear(&mut self) {
+        let _ = self.bars.take().map(|bars| bars.all.clear());
+    }
+
     /// Prints above the bars.
     fn above(&mut self, print: impl FnOnce(&mut Screen)) {
         match &self.bars {
             Some(bars) => bars.all.suspend(|| print(self.screen)),
             None => print(self.screen),
         }
-    }
-}
-
-impl Drop for Board<'_> {
-    fn drop(&mut self) {
-        // A bar that can't be cleared stays.
-        let _ = self.bars.as_ref().map(|bars| bars.all.clear());
     }
 }

@@ -15,6 +15,7 @@ mod report;
 mod screen;
 mod strip;
 mod units;
+pub mod watch;
 mod wrap;
 
 pub use board::Board;

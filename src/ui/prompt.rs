@@ -27,11 +27,18 @@ pub enum Prompt {
 impl Prompt {
     /// Asks. A signal counts as no.
     pub fn ask(self, question: &Question, stop: &Stop) -> Answer {
+        match self {
+            Self::Yes => self.unattended(question),
+            Self::Never => Answer::Unasked,
+            Self::Terminal => ask_terminal(question, stop).unwrap_or(Answer::Nobody),
+        }
+    }
+
+    /// Answers where nobody is asked: with the yes that was said in advance, or not at all.
+    pub fn unattended(self, question: &Question) -> Answer {
         match (self, &question.wanted) {
             (Self::Yes, Wanted::Yes) => Answer::Assumed,
-            (Self::Yes, _) => Answer::Nobody,
-            (Self::Never, _) => Answer::Unasked,
-            (Self::Terminal, _) => ask_terminal(question, stop).unwrap_or(Answer::Nobody),
+            _ => Answer::Nobody,
         }
     }
 }

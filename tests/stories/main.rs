@@ -14,6 +14,7 @@ mod damaged_disc;
 mod drive_trouble;
 mod failing_disk;
 mod fakes;
+mod fewer_bytes;
 mod flash_emulated;
 mod flash_file;
 mod flash_kills;

@@ -48,6 +48,16 @@ impl Cells {
         Ok(())
     }
 
+    /// Makes bytes zero.
+    pub(super) fn zero(&mut self, offset: u64, length: u64) -> io::Result<()> {
+        static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+        for at in (offset..offset + length).step_by(ZEROS.len()) {
+            let piece = (offset + length - at).min(ZEROS.len() as u64) as usize;
+            self.write(&ZEROS[..piece], at)?;
+        }
+        Ok(())
+    }
+
     /// Empties the cache into FILE and FILE onto its disk, if the stick is honest.
     pub(super) fn settle(&mut self) -> io::Result<()> {
         if self.flush == Flush::Ignored {

@@ -30,7 +30,7 @@ use self::direct::Asked;
 pub use self::error::StickError;
 use self::faults::{Access, Faults, Reach};
 pub(super) use self::operand::OPTIONS;
-use self::operand::Operand;
+use self::operand::{Operand, Punch};
 use self::pace::Pace;
 use crate::medium::{Geometry, Medium, Writable};
 use crate::sys::DeviceNumber;
@@ -43,6 +43,8 @@ pub struct Stick {
     geometry: Geometry,
     /// Its write protection is on: each write fails with EROFS.
     read_only: bool,
+    /// How it makes zeros by itself, if it can.
+    punch: Option<Punch>,
     faults: Faults,
     pace: Pace,
     /// Held until the time of a request is over, as well: a stick serves one at a time.
@@ -80,6 +82,7 @@ impl Stick {
             backing: operand.file,
             geometry: Geometry { bytes, sector: operand.sector },
             read_only: operand.read_only,
+            punch: operand.punch,
             faults: operand.faults,
             pace: operand.pace,
             state: Mutex::new(State { cells, written: 0, writes: 0, gone, violations: Vec::new() }),
@@ -198,6 +201,21 @@ impl Writable for Stick {
         state.cells.write(&buffer[..taken as usize], offset)?;
         state.written += taken;
         Ok(taken as usize)
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        let Some(punch) = self.punch else { return Err(Errno::EOPNOTSUPP.into()) };
+        let mut state = self.state();
+        if state.gone {
+            return Err(Errno::ENODEV.into());
+        }
+        if self.read_only {
+            return Err(Errno::EROFS.into());
+        }
+        match punch {
+            Punch::Honest => state.cells.zero(offset, length),
+            Punch::Ignored => Ok(()),
+        }
     }
 
     fn settle(&self) -> io::Result<()> {

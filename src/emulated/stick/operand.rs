@@ -11,7 +11,7 @@ use crate::emulated::grammar::{GrammarError, Word, Words};
 use crate::medium::parse_size;
 
 /// The options of a stick, and what each is to be given, if anything.
-pub(in crate::emulated) const OPTIONS: [(&str, Option<&str>); 15] = [
+pub(in crate::emulated) const OPTIONS: [(&str, Option<&str>); 16] = [
     ("size", Some(SIZE)),
     ("real", Some(SIZE)),
     ("wrap", None),
@@ -23,12 +23,14 @@ pub(in crate::emulated) const OPTIONS: [(&str, Option<&str>); 15] = [
     ("short-writes", None),
     ("gone-after", Some(SIZE)),
     ("cache", Some(SIZE)),
+    ("punch", Some(PUNCH)),
     ("nofua", None),
     ("readonly", None),
     ("sector", Some("512 or 4096")),
     ("seed", Some("N")),
 ];
 
+const PUNCH: &str = "honest or ignored";
 const SIZE: &str = "N, like 64M or 1000000s";
 
 /// The longest file that Linux can make.
@@ -51,6 +53,14 @@ pub(super) enum Flush {
     Ignored,
 }
 
+/// What a stick does when it is to make bytes zero by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Punch {
+    Honest,
+    /// It says yes, and does nothing.
+    Ignored,
+}
+
 /// The stick that a person asked for.
 #[derive(Debug)]
 pub(super) struct Operand {
@@ -64,6 +74,8 @@ pub(super) struct Operand {
     beyond: Option<Beyond>,
     pub(super) cache: Option<u64>,
     pub(super) flush: Flush,
+    /// `None`: it can't.
+    pub(super) punch: Option<Punch>,
     pub(super) read_only: bool,
     pub(super) faults: Faults,
     pub(super) pace: Pace,
@@ -86,6 +98,7 @@ impl Operand {
             beyond: None,
             cache: None,
             flush: Flush::Honest,
+            punch: None,
             read_only: false,
             faults: Faults::none(sector),
             pace: Pace::default(),
@@ -130,6 +143,14 @@ impl Operand {
             "size" => self.size = Some(bytes()?),
             "real" => self.real = Some(bytes()?),
             "cache" => self.cache = Some(bytes()?),
+            "punch" => {
+                let punch = match value {
+                    "honest" => Some(Punch::Honest),
+                    "ignored" => Some(Punch::Ignored),
+                    _ => None,
+                };
+                self.punch = Some(word.understood(expected, punch)?);
+            }
             "gone-after" => self.faults.gone_after = Some(bytes()?),
             "flip" => {
                 let offset = bytes()?;

@@ -26,6 +26,7 @@ use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation};
 
 use super::{Ask, Failure, worker};
+pub use passes::Course;
 pub use source::ImageOperand;
 use source::Source;
 use target::{Opened, Target};
@@ -44,6 +45,8 @@ pub struct Request {
     pub expectation: Option<Expectation>,
     /// Where the chunks' digests are kept.
     pub ledger: Option<PathBuf>,
+    /// What of the image is written.
+    pub course: Course,
     /// What is done about reading back.
     pub proof: Proof,
     /// Unmount what is mounted.

@@ -41,7 +41,7 @@ impl Writing<'_> {
             .chain(self.request.digests.iter().copied())
             .chain(self.expected.iter().flat_map(|expected| expected.algorithms()))
             .collect();
-        let mut passes = Passes::new(self.source, Arc::clone(&self.opened.medium), outcome, observer, stop);
+        let mut passes = Passes::new(self.source, Arc::clone(&self.opened.medium), self.request.course, outcome, observer, stop);
         let written = passes.write_body(algorithms.clone())?;
         let mut reasons = Vec::new();
         if self.source.has_changed() {

@@ -1,30 +1,27 @@
-//! The end of a run: run-out blocks, digests, the comparison, the last save, and what to tell.
+//! The end of a run: what is no damage left out, digests, the last save, and what to tell.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::disc::{Damage, DriveName, Hurt, Record, Region, RegionClass, TrackKind, cd_data_tracks};
-use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome, PhaseChange, PhaseName, Progress, TransferPhase, Unit};
-use crate::image::{Sector, Volumes};
+use crate::disc::{Damage, DriveName};
+use crate::event::{Event, ImageOutcome, JobResult, Observer, Outcome};
 use crate::medium::{Output, OutputKind};
-use crate::mmc::{Class, Extent, SECTOR};
+use crate::mmc::{Extent, SECTOR};
 use crate::pipeline::{Failure, Hashed};
-use crate::rescue::policy::{LONGEST_COMMAND, RUN_OUT};
+use crate::rescue::policy::LONGEST_COMMAND;
 use crate::rescue::protection::patterns;
-use crate::rescue::{Extents, Planner, State, Surface};
+use crate::rescue::{Extents, Planner, State};
 use crate::status::Status;
 use crate::sys::Stop;
-use crate::trust::{Expected, Sums};
+use crate::trust::Sums;
 
-use super::hurt::hurt;
-use super::patterns::sentence;
+use super::digests::digest_rest;
+use super::left_out::{find_left_out, leave_out, volume_end};
 use super::reading::{Reading, Tally, output_failed};
 use super::saving::{Log, Saving};
 use super::start::head;
 use super::target::{Begun, Existing, Target};
-use super::{ImageOperand, Request, RipError, expected, wanted_digests};
+use super::verdict::{hurt_files, judged, outcome};
+use super::{ImageOperand, Request, RipError, wanted_digests};
 
 /// Ends a run. What was read is saved, however the run ended.
 pub(super) fn end(
@@ -264,222 +261,4 @@ fn wipe_unread(output: &Output, map: &Extents<State>) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// What failed, and is no damage.
-fn find_left_out(record: &Record, planner: &Planner, volume_end: impl Fn(Extent) -> Option<u32>) -> Vec<Region> {
-    let run_out = find_run_out(record, planner.map(), &volume_end);
-    run_out.into_iter().chain(find_blank_tail(record, planner, &volume_end)).collect()
-}
-
-/// The run-out blocks: the last one or two blocks of a CD track that failed, past the end of its file systems.
-fn find_run_out(record: &Record, map: &Extents<State>, volume_end: impl Fn(Extent) -> Option<u32>) -> Vec<Region> {
-    let is_bad = |lba: u32| map.get(lba) == Some(State::Bad);
-    let tracks = cd_data_tracks(&record.disc.kind, &record.disc.tracks, map.len());
-    let tail_of = |track: Extent| {
-        let bad = (1..=RUN_OUT + 1).take_while(|back| track.count > *back && is_bad(track.end() - back)).count() as u32;
-        (1..=RUN_OUT).contains(&bad).then(|| Extent::between(track.end() - bad, track.end()))
-    };
-    let mut regions = Vec::new();
-    for track in tracks {
-        let Some(tail) = tail_of(track) else { continue };
-        if volume_end(track).is_some_and(|end| end <= tail.first) {
-            let text =
-                format!("run-out of a track written track-at-once ({} blocks behind the end of its file system)", tail.count);
-            regions.push(Region { extent: tail, class: RegionClass::RunOut, text });
-        }
-    }
-    regions
-}
-
-/// The end of a disc that was never written, as the drive says, if no file system of its tracks reaches so far.
-fn find_blank_tail(record: &Record, planner: &Planner, volume_end: impl Fn(Extent) -> Option<u32>) -> Option<Region> {
-    let (map, last) = (planner.map(), planner.map().len().checked_sub(1)?);
-    let bad = map.run_at(last).filter(|run| run.value == State::Bad)?.extent;
-    let blank = planner.classes().run_at(last).filter(|run| run.value == Some(Class::Blank))?.extent;
-    let extent = Extent::between(bad.first.max(blank.first), map.len());
-    let data = record.disc.tracks.iter().filter(|track| track.kind == TrackKind::Data);
-    let end = data.map(|track| volume_end(track.extent)).max().unwrap_or_else(|| volume_end(Extent::between(0, map.len())))?;
-    let text = "never written, and behind the end of the file system".to_string();
-    (end <= extent.first).then_some(Region { extent, class: RegionClass::Blank, text })
-}
-
-/// Takes run-out blocks and what was never written out of the reckoning: run-out off the end of the image, and zero elsewhere.
-fn leave_out(left_out: &[Region], planner: &mut Planner, record: &mut Record, observer: &mut dyn Observer) {
-    for region in left_out {
-        if region.class == RegionClass::RunOut && region.extent.end() == planner.map().len() {
-            planner.truncate(region.extent.first);
-            record.size.sectors = region.extent.first;
-        } else {
-            planner.define_as_zero(region.extent);
-        }
-        record.regions.push(region.clone());
-        observer.event(&Event::Region(region.clone()));
-    }
-}
-
-/// The end of the file systems of a track, as far as it was read.
-fn volume_end(output: &Output, map: &Extents<State>, track: Extent) -> Option<u32> {
-    let read = |lba| {
-        let mut sector: Sector = [0; SECTOR];
-        (map.get(lba) == Some(State::Finished) && output.read_at(&mut sector, lba).is_ok()).then_some(sector)
-    };
-    Volumes::find(track.first, read).end
-}
-
-/// Digests of an image whose first sectors were hashed on the way: one pass over the rest. An output that can't be read again
-/// has none, unless everything came in order.
-fn digest_rest(
-    output: &Output,
-    mut hashed: Hashed,
-    sectors: u32,
-    observer: &mut dyn Observer,
-    stop: &Stop,
-) -> Result<BTreeMap<String, String>, RipError> {
-    if hashed.sectors < sectors && output.kind() != OutputKind::File {
-        observer.event(&Event::notice("no digests: sectors did not come in order, and this output can't be read again"));
-        return Ok(BTreeMap::new());
-    }
-    if hashed.sectors < sectors {
-        observer.event(&Event::Phase(PhaseChange { name: PhaseName::Transfer(TransferPhase::Digest), pass: 1 }));
-    }
-    let mut buffer = vec![0; LONGEST_COMMAND as usize * SECTOR];
-    while hashed.sectors < sectors {
-        if stop.requested().is_some() {
-            return Err(RipError::Interrupted);
-        }
-        let count = (sectors - hashed.sectors).min(LONGEST_COMMAND);
-        let bytes = &mut buffer[..count as usize * SECTOR];
-        output.read_at(bytes, hashed.sectors).map_err(|error| {
-            RipError::Stopped(format!(
-                "reading the image back at sector {}: {error}; look at its disk, then the same command goes on",
-                hashed.sectors
-            ))
-        })?;
-        hashed.sums.update(bytes);
-        hashed.sectors += count;
-        observer.event(&Event::Progress(Progress {
-            phase: PhaseName::Transfer(TransferPhase::Digest),
-            unit: Unit::Sectors,
-            done: hashed.sectors.into(),
-            total: Some(sectors.into()),
-            rate: 0,
-            eta: None,
-            elapsed: 0,
-            reading: None,
-        }));
-    }
-    Ok(hashed.sums.finish().into_iter().map(|(algorithm, hex)| (algorithm.name().to_string(), hex)).collect())
-}
-
-/// Which files the holes of an image hit, once nothing is left to read. Of what went into a pipe nothing can be looked up.
-fn hurt_files(target: &Target, planner: &Planner, record: Option<&Record>) -> Option<Hurt> {
-    let image = target.image.as_deref().filter(|_| target.kind == OutputKind::File)?;
-    hurt(image, planner.map(), record.map_or(&[], |record| &record.disc.tracks))
-}
-
-/// The result of an image with nothing left to read.
-fn judged(
-    request: &Request,
-    target: &Target,
-    planner: &Planner,
-    outcome: ImageOutcome,
-    digests: BTreeMap<String, String>,
-    elapsed: u64,
-) -> Result<JobResult, RipError> {
-    let ImageOutcome { bad, unread, sectors, left_out, .. } = outcome;
-    let patterns = sentence(&outcome.patterns);
-    let mut result =
-        JobResult { digests, elapsed, outcome: Some(Outcome::Image(Box::new(outcome))), ..JobResult::new(Status::Done) };
-    if let Some(expected) = expected(request, target)? {
-        let computed = result.digests.iter().filter_map(|(name, hex)| Some((name.parse().ok()?, hex.clone()))).collect();
-        match expected.compare(&computed) {
-            _ if result.digests.is_empty() => {
-                result.status = result.status.and(Status::Failed);
-                result
-                    .reasons
-                    .push("no digest could be computed, so the checksum was not compared; read the disc into a file".into());
-            }
-            Ok(what) => result.reasons.push(format!("the image matches the expected {what}")),
-            Err(what) => {
-                result.status = result.status.and(Status::Corrupt);
-                let computed = expected.computed(&computed).unwrap_or_default();
-                result.reasons.push(format!("the image does not match its checksum: expected {what}, and it has {computed}"));
-                result.reasons.extend(why_different(target, planner.map(), &expected));
-            }
-        }
-    }
-    if bad > 0 {
-        result.status = result.status.and(Status::Unreadable);
-        result.reasons.push(format!("{bad} of {sectors} sectors could not be read; they are zero in the image"));
-    }
-    if unread > left_out {
-        result.status = result.status.and(Status::Unreadable);
-        result.reasons.push(format!(
-            "{} of {sectors} sectors lie in ECC blocks that failed, and were not tried alone; the same command without --no-scrape goes on with them",
-            unread - left_out
-        ));
-    }
-    if left_out > 0 {
-        result.status = result.status.and(Status::Unreadable);
-        result.reasons.push(format!(
-            "{left_out} sectors were left out; without --skip-protection-patterns the same command goes on with them"
-        ));
-    }
-    if let (Some(sentence), true) = (patterns, bad + left_out > 0) {
-        result.reasons.push(format!("it looks like deliberate bad sectors (copy protection): {sentence}"));
-    }
-    Ok(result)
-}
-
-/// A burnt image is followed by padding on most discs: perhaps the part that the file system claims is the one expected.
-fn why_different(target: &Target, map: &Extents<State>, expected: &Expected) -> Option<String> {
-    if map.count(State::Bad) > 0 {
-        return Some("it can't match while sectors are missing".into());
-    }
-    let file = File::open(target.image.as_deref()?).ok()?;
-    let at = |lba: u32| u64::from(lba) * SECTOR as u64;
-    let read = |lba| {
-        let mut sector: Sector = [0; SECTOR];
-        file.read_exact_at(&mut sector, at(lba)).ok().map(|()| sector)
-    };
-    let end = Volumes::find(0, read).end.filter(|end| *end < map.len())?;
-    let mut sums = Sums::new(expected.algorithms().collect::<BTreeSet<_>>());
-    let mut sector = [0; SECTOR];
-    for lba in 0..end {
-        file.read_exact_at(&mut sector, at(lba)).ok()?;
-        sums.update(&sector);
-    }
-    let matches = expected.compare(&sums.finish()).is_ok();
-    matches.then(|| format!("its first {end} sectors, all that the file system claims, do match: the rest is padding (truncate -s {} cuts it off a copy)", at(end)))
-}
-
-/// What came of the disc, but for the files that are hurt. The record's last run is this one, if it has read anything.
-fn outcome(target: &Target, planner: &Planner, tally: &Tally, record: Option<&Record>) -> ImageOutcome {
-    let map = planner.map();
-    let unread = map.len() - map.count(State::Finished) - map.count(State::Bad);
-    let runs = record.map_or(&[][..], |record| &record.runs);
-    let this_run = runs.last().filter(|_| tally.commands > 0);
-    let mut weak = Extents::new(map.len(), false);
-    runs.iter().flat_map(|run| &run.weak).for_each(|extent| weak.set(*extent, true));
-    ImageOutcome {
-        image: target.image.clone(),
-        map: target.map.clone(),
-        sectors: map.len(),
-        good: map.count(State::Finished),
-        bad: map.count(State::Bad),
-        unread,
-        damage: super::damage(map, planner.classes()),
-        patterns: record.map_or_else(Vec::new, |record| record.patterns.clone()),
-        left_out: unread - planner.left(),
-        hurt: None,
-        whole: map.count(State::Finished) == map.len(),
-        origins: record.map_or_else(Vec::new, |record| record.origins(map)),
-        commands: tally.commands,
-        failed_reads: tally.failed,
-        surface: Surface::of(map),
-        speeds: tally.speeds.curve(map.len()),
-        brought_back: this_run.map(|run| run.brought_back.clone()).unwrap_or_default(),
-        weak: weak.iter().filter(|run| run.value).map(|run| run.extent).collect(),
-    }
 }

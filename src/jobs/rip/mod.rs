@@ -4,10 +4,12 @@
 //! and end (`ending`). The planner decides what is read, the pipeline writes it; nothing is written before the disc is known.
 
 mod breaker;
+mod digests;
 mod effort;
 mod ending;
 mod error;
 mod hurt;
+mod left_out;
 mod limits;
 mod look;
 mod naming;
@@ -23,6 +25,7 @@ mod start;
 mod station;
 mod target;
 mod trouble;
+mod verdict;
 mod ways;
 
 use std::collections::BTreeSet;

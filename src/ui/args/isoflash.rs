@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 
-use crate::jobs::flash::{Identity, ImageOperand, Proof, Request};
+use crate::jobs::flash::{Course, Identity, ImageOperand, Proof, Request};
 use crate::medium::parse_size;
 use crate::trust::Algorithm;
 
@@ -57,6 +57,9 @@ pub struct Args {
     /// Write an image though its map says that parts of it were never read
     #[arg(long)]
     allow_holes: bool,
+    /// Read the medium first, and write only what differs (the first MiB is always written)
+    #[arg(long)]
+    delta: bool,
     /// Do not read the medium back; the result then says NOT verified
     #[arg(long)]
     no_verify: bool,
@@ -109,6 +112,7 @@ impl Args {
             digests: self.digest.clone(),
             expectation: self.checksum.expectation()?,
             ledger: self.ledger.clone(),
+            course: if self.delta { Course::DIFFERENCES } else { Course::EVERYTHING },
             proof: if self.no_verify { Proof::None } else { Proof::ReadBack },
             unmount: self.unmount,
             allow_fixed: self.allow_fixed,

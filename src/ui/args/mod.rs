@@ -9,7 +9,10 @@ mod show;
 pub use checksum::Checksum;
 pub use show::Show;
 
+use crate::status::Status;
+
 use super::Results;
+use super::program::NoJob;
 
 /// What begins an emulated device's name.
 pub const EMULATED: &str = "emulated:";
@@ -29,3 +32,9 @@ pub trait Arguments: clap::Parser {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(String);
+
+impl From<UsageError> for NoJob {
+    fn from(error: UsageError) -> Self {
+        (Status::Usage, error.to_string())
+    }
+}

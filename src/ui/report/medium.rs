@@ -53,7 +53,10 @@ pub(super) fn flashed(outcome: &FlashOutcome, result: &JobResult) -> Vec<String>
         return Vec::new();
     }
     let proof = if outcome.verified { "written and verified" } else { "written and flushed, NOT verified" };
-    vec![format!("done    {}: {} {proof}, in {}", Escaped(&outcome.medium), bytes(outcome.bytes), time(result.elapsed))]
+    let spared = [(outcome.kept, "were there already"), (outcome.punched.bytes(), "are zeros that it made by itself")];
+    let spared = spared.into_iter().filter(|(spared, _)| *spared > 0);
+    let spared: String = spared.map(|(spared, why)| format!(" ({} {why})", bytes(spared))).collect();
+    vec![format!("done    {}: {} {proof}{spared}, in {}", Escaped(&outcome.medium), bytes(outcome.bytes), time(result.elapsed))]
 }
 
 pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<String> {

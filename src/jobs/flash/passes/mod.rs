@@ -1,6 +1,7 @@
 //! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, and comes
 //! last, when every other byte was read back: a stick that was left half-way boots nowhere.
 
+mod course;
 mod marks;
 mod proof;
 mod symptom;
@@ -19,6 +20,8 @@ use crate::sys::{Buffer, Stop};
 use crate::trust::Algorithm;
 
 use super::source::{Source, refuse_packed};
+pub use course::Course;
+use course::Held;
 use trouble::thread_failed;
 
 /// What is withheld: MBR, GPT, and the volume descriptors that El Torito begins with.
@@ -37,6 +40,10 @@ pub(super) struct Passes<'a> {
     pub(super) outcome: &'a mut FlashOutcome,
     observer: &'a mut dyn Observer,
     stop: &'a Stop,
+    course: Course,
+    held: Held,
+    /// The medium makes zeros by itself, or was not asked yet.
+    punches: bool,
     start: Instant,
     /// What is withheld, with zeros up to a whole sector.
     head: Option<Arc<Buffer>>,
@@ -52,6 +59,7 @@ impl<'a> Passes<'a> {
     pub(super) fn new(
         source: &'a Source,
         medium: Arc<dyn Writable>,
+        course: Course,
         outcome: &'a mut FlashOutcome,
         observer: &'a mut dyn Observer,
         stop: &'a Stop,
@@ -63,6 +71,9 @@ impl<'a> Passes<'a> {
             outcome,
             observer,
             stop,
+            course,
+            held: Held::default(),
+            punches: true,
             start: Instant::now(),
             head: None,
             is_head_written: false,
@@ -80,8 +91,7 @@ impl<'a> Passes<'a> {
         let written = stream(reader, &digesting, &stop, |chunk| {
             self.write_chunk(chunk)?;
             self.outcome.bytes = chunk.offset + chunk.bytes().len() as u64;
-            self.outcome.written = self.outcome.bytes;
-            self.progress(TransferPhase::Write, self.outcome.written, total);
+            self.progress(TransferPhase::Write, self.outcome.bytes, total);
             Ok(())
         });
         written.map_err(|broken| self.broken(broken))?;
@@ -96,7 +106,7 @@ impl<'a> Passes<'a> {
     fn write_chunk(&mut self, chunk: &Chunk) -> Result<(), Failure> {
         let sectors = chunk.sectors(self.medium.geometry().sector);
         if chunk.offset > 0 {
-            return self.write(sectors, chunk.offset);
+            return self.put(sectors, chunk.offset);
         }
         // A file was looked at before; of a pipe this is the first that is seen.
         refuse_packed(chunk.bytes(), self.source.name())?;
@@ -108,7 +118,7 @@ impl<'a> Passes<'a> {
         withheld.copy_from_slice(head);
         self.head = Some(Arc::new(withheld));
         // A chunk's middle is page-aligned: HEAD is a multiple of 4096.
-        if rest.is_empty() { Ok(()) } else { self.write(rest, HEAD as u64) }
+        if rest.is_empty() { Ok(()) } else { self.put(rest, HEAD as u64) }
     }
 
     /// Writes the head, and flushes it.
@@ -116,6 +126,7 @@ impl<'a> Passes<'a> {
         let Some(head) = self.head.clone() else { return Ok(()) };
         self.is_head_written = true;
         let written = self.write(&head, 0).and_then(|()| self.settle());
+        self.outcome.written += head.len() as u64;
         written.map_err(|failure| self.withdraw_head(failure))
     }
 

@@ -1,0 +1,111 @@
+//! What came of a medium that was written, or compared.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::medium::Spans;
+use crate::status::Status;
+
+use super::result::shown;
+
+/// What came of writing an image.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct FlashOutcome {
+    /// The image; `None` for stdin.
+    #[serde(serialize_with = "shown")]
+    pub image: Option<PathBuf>,
+    /// The medium.
+    pub medium: String,
+    /// Bytes of the image, as far as they are known.
+    pub bytes: u64,
+    /// Bytes of the image that were sent to the medium, with zeros up to a whole sector.
+    pub written: u64,
+    /// Bytes that it held already, and that were left alone.
+    pub kept: u64,
+    /// Bytes that it made zero by itself.
+    pub punched: Spans,
+    /// Every byte was read back from the medium, and is the image's.
+    pub verified: bool,
+    /// Bytes of the medium that are not the image's.
+    pub differences: Spans,
+    /// Bytes of the medium that could not be read back.
+    pub unreadable: Spans,
+    /// What is wrong with the medium, where that is proved.
+    pub finding: Option<Defect>,
+}
+
+/// What is wrong with a medium that does not hold what was written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Defect {
+    /// A fake: its addresses begin anew, and what is written beyond its real size overwrites what lies at its beginning.
+    Wraps {
+        /// Bytes that it holds at most.
+        holds: u64,
+    },
+    /// From one byte on, nothing of what was written came back.
+    Loses {
+        /// That byte.
+        from: u64,
+    },
+    /// Single bits came back wrong.
+    Flips {
+        /// How many.
+        bits: u64,
+        /// Sectors that they lie in.
+        sectors: u64,
+        /// The byte that the first one lies in.
+        first: u64,
+    },
+}
+
+/// What came of comparing a medium.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct VerifyOutcome {
+    /// What it was compared with, if that was an image.
+    #[serde(serialize_with = "shown")]
+    pub image: Option<PathBuf>,
+    /// The medium.
+    pub medium: String,
+    /// What tells how its bytes should be.
+    pub against: Against,
+    /// Bytes that were looked at.
+    pub bytes: u64,
+    /// Every byte that was looked at is as expected.
+    pub identical: bool,
+    /// Bytes of the medium that are not as expected.
+    pub differences: Spans,
+    /// Bytes of the medium that could not be read.
+    pub unreadable: Spans,
+    /// Bytes that were not compared: the image has a hole there, or a chunk of a ledger could not be read as a whole.
+    pub holes: Spans,
+    /// Bytes that came out different when they were read again.
+    pub unsteady: Spans,
+}
+
+/// What tells how the bytes of a medium should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Against {
+    /// An image.
+    #[default]
+    Image,
+    /// A digest.
+    Checksum,
+    /// A ledger.
+    Ledger,
+    /// Another reading of the same medium.
+    Reading,
+}
+
+/// One of many images, compared with what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// Its name.
+    pub image: String,
+    /// As if it had been the only one.
+    pub status: Status,
+    /// What was found.
+    pub text: String,
+}
