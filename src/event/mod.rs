@@ -13,7 +13,7 @@ use crate::disc::{DriveName, Region, SizeDecision};
 use crate::medium::guard::Finding;
 
 pub use batch::{BatchOutcome, DiscOutcome, Row};
-pub use image::{ImageOutcome, LastRun, Speed, Standing};
+pub use image::{ImageOutcome, LastRun, SpeedAt, Standing};
 pub use medium::{Against, Checked, Defect, FlashOutcome, VerifyOutcome};
 pub use parties::{DiscSummary, Drives, ListedDrive, ListedTarget, MediumCard, SourceSummary, Targets};
 pub use progress::{PhaseChange, PhaseName, Progress, ReadingProgress, TransferPhase, Trouble, Unit};

@@ -49,12 +49,12 @@ pub(super) struct Samples {
 }
 
 /// An image that an earlier run left, and what of it can be believed.
-struct Known<'a> {
+struct Earlier<'a> {
     image: &'a File,
     map: &'a Extents<State>,
 }
 
-impl Known<'_> {
+impl Earlier<'_> {
     /// A sector that was read.
     fn sector(&self, lba: u32) -> Option<Sector> {
         let mut sector = [0; SECTOR];
@@ -97,20 +97,20 @@ impl Samples {
 
     /// Samples of what an earlier run left in the image.
     pub(super) fn of_image(image: &File, map: &Extents<State>) -> Self {
-        let known = Known { image, map };
+        let earlier = Earlier { image, map };
         let mut samples = Self::new(map.len());
         let mut from = 0;
         while let Some(area) = map.next_with(State::Finished, from) {
             // Some sectors of each area, in case the first ones are zeros.
             for lba in area.first..area.end().min(area.first.saturating_add(NEAR)) {
-                if known.sector(lba).is_some_and(|sector| samples.take(lba, &sector)) {
+                if earlier.sector(lba).is_some_and(|sector| samples.take(lba, &sector)) {
                     break;
                 }
             }
             from = area.first.saturating_add(samples.step);
         }
-        samples.edges = known.edges();
-        samples.latest = map.last_with(State::Finished, map.len()).and_then(|area| known.before(area.end()));
+        samples.edges = earlier.edges();
+        samples.latest = map.last_with(State::Finished, map.len()).and_then(|area| earlier.before(area.end()));
         samples
     }
 
