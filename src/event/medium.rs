@@ -21,12 +21,16 @@ pub struct FlashOutcome {
     pub bytes: u64,
     /// Bytes of the image that were sent to the medium, with zeros up to a whole sector.
     pub written: u64,
+    /// Bytes of the image that an earlier run, which did not end, had written and flushed, as its journal says.
+    pub resumed: u64,
     /// Bytes that it held already, and that were left alone.
     pub kept: u64,
     /// Bytes that it made zero by itself.
     pub punched: Spans,
     /// Every byte was read back from the medium, and is the image's.
     pub verified: bool,
+    /// Bytes that did not come back right at first, and were written again.
+    pub repaired: Spans,
     /// Bytes of the medium that are not the image's.
     pub differences: Spans,
     /// Bytes of the medium that could not be read back.

@@ -77,6 +77,14 @@ impl Expected {
         Some(format!("{algorithm} {hex}"))
     }
 
+    /// The digest of the algorithm that decides, for a person: `sha256 ba78…`; `None` where it may be one of several.
+    pub fn only(&self) -> Option<String> {
+        let strongest = self.algorithms().max();
+        let mut entries = self.0.iter().filter(|entry| Some(entry.algorithm) == strongest);
+        let (Some(entry), None) = (entries.next(), entries.next()) else { return None };
+        Some(format!("{} {}", entry.algorithm, entry.hex))
+    }
+
     /// Compares. `Ok` holds what matched, for a person; `Err` what was expected. The strongest algorithm decides: where the
     /// list has lines of several, a match of a weaker one is none.
     pub fn compare(&self, digests: &Digests) -> Result<String, String> {
@@ -85,10 +93,7 @@ impl Expected {
         match entries().find(|entry| digests.get(&entry.algorithm) == Some(&entry.hex)) {
             Some(Entry { algorithm, name: Some(name), .. }) => Ok(format!("{algorithm} of {name}")),
             Some(Entry { algorithm, .. }) => Ok(algorithm.to_string()),
-            None => match (entries().next(), entries().count()) {
-                (Some(entry), 1) => Err(format!("{} {}", entry.algorithm, entry.hex)),
-                (_, count) => Err(format!("one of {count} listed digests")),
-            },
+            None => Err(self.only().unwrap_or_else(|| format!("one of {} listed digests", entries().count()))),
         }
     }
 }

@@ -192,6 +192,8 @@ impl Folder {
     pub fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(args).current_dir(self.0.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // What a program keeps for its next run is no affair of the tester's home.
+        command.env("XDG_STATE_HOME", self.path("state"));
         command
     }
 

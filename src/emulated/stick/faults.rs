@@ -1,6 +1,7 @@
 //! What is wrong with the stick, but for what its cells do: which accesses fail, stop short or bring other bytes.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::emulated::dice::{Topic, throw};
@@ -19,12 +20,21 @@ pub(super) struct Failing {
     pub(super) access: Access,
 }
 
+/// A byte whose cells don't take at once what is written to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Weak {
+    pub(super) at: u64,
+    /// So many writes leave one bit wrong in it.
+    pub(super) times: u64,
+}
+
 /// All that was ordered to go wrong. A function of the operand and of what was written so far; it has no memory.
 #[derive(Debug)]
 pub(super) struct Faults {
     sector: u64,
     /// Bytes in which one bit reads wrong.
     pub(super) flips: BTreeSet<u64>,
+    pub(super) weak: Vec<Weak>,
     pub(super) failing: Vec<Failing>,
     /// Every write of more than one sector takes only some of them.
     pub(super) short_writes: bool,
@@ -46,7 +56,15 @@ impl Faults {
     /// A stick of `sector` bytes a sector without flaw.
     pub(super) fn none(sector: u32) -> Self {
         let sector = u64::from(sector);
-        Self { sector, flips: BTreeSet::new(), failing: Vec::new(), short_writes: false, gone_after: None, seed: 0 }
+        Self {
+            sector,
+            flips: BTreeSet::new(),
+            weak: Vec::new(),
+            failing: Vec::new(),
+            short_writes: false,
+            gone_after: None,
+            seed: 0,
+        }
     }
 
     /// How many of these bytes, in whole sectors, come before the first that fails: all when none does, 0 when the first sector does.
@@ -77,9 +95,27 @@ impl Faults {
     /// Turns the bits that are to read wrong in what was read from `offset`: always the same bit of a byte.
     pub(super) fn spoil(&self, buffer: &mut [u8], offset: u64) {
         for flip in self.flips.range(offset..offset.saturating_add(buffer.len() as u64)) {
-            if let Some(byte) = buffer.get_mut((flip - offset) as usize) {
-                *byte ^= 1 << (throw(self.seed, Topic::FlippedBit, *flip) % 8);
+            self.turn_bit(buffer, offset, *flip);
+        }
+    }
+
+    /// What the cells make of `bytes` written at `offset`. `tries` counts the writes of each weak byte so far.
+    pub(super) fn weaken<'a>(&self, bytes: &'a [u8], offset: u64, tries: &mut BTreeMap<u64, u64>) -> Cow<'a, [u8]> {
+        let mut taken = Cow::Borrowed(bytes);
+        for weak in self.weak.iter().filter(|weak| (offset..offset + bytes.len() as u64).contains(&weak.at)) {
+            let tries = tries.entry(weak.at).or_default();
+            *tries += 1;
+            if *tries <= weak.times {
+                self.turn_bit(taken.to_mut(), offset, weak.at);
             }
+        }
+        taken
+    }
+
+    /// Turns the bit of the byte at `at` that goes wrong in it; `bytes` begin at `offset`.
+    fn turn_bit(&self, bytes: &mut [u8], offset: u64, at: u64) {
+        if let Some(byte) = bytes.get_mut((at - offset) as usize) {
+            *byte ^= 1 << (throw(self.seed, Topic::FlippedBit, at) % 8);
         }
     }
 

@@ -17,6 +17,7 @@ mod pace;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -58,6 +59,8 @@ struct State {
     written: u64,
     /// Writes begun since then.
     writes: u64,
+    /// Writes of each weak byte since then.
+    tries: BTreeMap<u64, u64>,
     /// It left the bus, and never comes back.
     gone: bool,
     violations: Vec<String>,
@@ -85,7 +88,14 @@ impl Stick {
             punch: operand.punch,
             faults: operand.faults,
             pace: operand.pace,
-            state: Mutex::new(State { cells, written: 0, writes: 0, gone, violations: Vec::new() }),
+            state: Mutex::new(State {
+                cells,
+                written: 0,
+                writes: 0,
+                tries: BTreeMap::new(),
+                gone,
+                violations: Vec::new(),
+            }),
         })
     }
 
@@ -198,7 +208,8 @@ impl Writable for Stick {
         if taken == 0 {
             return Err(Errno::ENODEV.into());
         }
-        state.cells.write(&buffer[..taken as usize], offset)?;
+        let bytes = self.faults.weaken(&buffer[..taken as usize], offset, &mut state.tries);
+        state.cells.write(&bytes, offset)?;
         state.written += taken;
         Ok(taken as usize)
     }

@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::StickError;
-use super::faults::{Access, Failing, Faults};
+use super::faults::{Access, Failing, Faults, Weak};
 use super::pace::{Pace, SlowZone};
 use crate::emulated::grammar::{GrammarError, Word, Words};
 use crate::medium::parse_size;
 
 /// The options of a stick, and what each is to be given, if anything.
-pub(in crate::emulated) const OPTIONS: [(&str, Option<&str>); 16] = [
+pub(in crate::emulated) const OPTIONS: [(&str, Option<&str>); 17] = [
     ("size", Some(SIZE)),
     ("real", Some(SIZE)),
     ("wrap", None),
     ("drop", None),
     ("flip", Some("OFFSET, like 5000 or 3M")),
+    ("weak", Some("OFFSET@TIMES, like 3M@1")),
     ("eio", Some("OFFSET+LENGTH@r, or @w")),
     ("slow", Some("OFFSET+LENGTH@MILLISECONDS")),
     ("speed", Some("N@r, or N@w, like 10M@w, bytes a second")),
@@ -84,7 +85,7 @@ pub(super) struct Operand {
 impl Operand {
     /// Parses all that follows `emulated:`. Touches no file.
     pub(super) fn parse(text: &str) -> Result<Self, StickError> {
-        let words = Words::parse(text, &["flip", "eio", "slow", "speed"])?;
+        let words = Words::parse(text, &["flip", "weak", "eio", "slow", "speed"])?;
         if words.file == "demo" {
             return Err(StickError::Demo);
         }
@@ -156,6 +157,7 @@ impl Operand {
                 let offset = bytes()?;
                 self.faults.flips.insert(offset);
             }
+            "weak" => self.faults.weak.push(word.understood(expected, weak(value, self.sector))?),
             "eio" => self.faults.failing.push(word.understood(expected, failing(value, self.sector))?),
             "slow" => self.pace.zones.push(word.understood(expected, slow_zone(value, self.sector))?),
             "speed" => self.set_speed(word.understood(expected, speed(value, self.sector))?)?,
@@ -209,6 +211,9 @@ impl Operand {
         if let Some(flip) = self.faults.flips.last().filter(|flip| **flip >= bytes) {
             return Err(impossible(format!("flip={flip} lies past the end of a stick of {bytes} bytes")));
         }
+        if let Some(Weak { at, .. }) = self.faults.weak.iter().find(|weak| weak.at >= bytes) {
+            return Err(impossible(format!("weak={at} lies past the end of a stick of {bytes} bytes")));
+        }
         if let Some(failing) = self.faults.failing.iter().find(|failing| failing.bytes.end > bytes) {
             let (from, to) = (failing.bytes.start, failing.bytes.end);
             return Err(impossible(format!("eio: {from} to {to} goes past the end of a stick of {bytes} bytes")));
@@ -240,6 +245,12 @@ fn sector(word: &Word) -> Result<u32, GrammarError> {
 fn failing(value: &str, sector: u32) -> Option<Failing> {
     let (bytes, letter) = value.rsplit_once('@')?;
     Some(Failing { bytes: range(bytes, sector)?, access: access(letter)? })
+}
+
+/// `OFFSET@TIMES`.
+fn weak(value: &str, sector: u32) -> Option<Weak> {
+    let (at, times) = value.rsplit_once('@')?;
+    Some(Weak { at: parse_size(at, sector).ok()?, times: times.parse().ok()? })
 }
 
 /// `OFFSET+LENGTH@MILLISECONDS`.

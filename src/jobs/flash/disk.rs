@@ -60,6 +60,11 @@ impl Disk {
         MediumCard { contents: self.judged.lines.clone(), ..cards::of(&self.block) }
     }
 
+    /// The file that a loop device is made of.
+    pub(super) fn backing(&self) -> Option<&Path> {
+        self.block.backing.as_deref()
+    }
+
     /// May it be unmounted?
     pub(super) fn permit_unmount(&self, request: &Request, ask: &mut Ask<'_>) -> Result<(), Failure> {
         if !self.judged.is_mounted() || request.unmount {

@@ -5,6 +5,7 @@
 
 mod card;
 mod disk;
+mod journal;
 mod judged;
 mod ledger;
 mod passes;
@@ -19,15 +20,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Event, FlashOutcome, JobResult, Observer, Outcome};
-use crate::medium::Writable;
+use crate::medium::{Writable, show_size};
 use crate::status::Status;
 use crate::sys::topology::Block;
 use crate::sys::{Inhibit, Stop};
-use crate::trust::{Algorithm, Digests, Expectation};
+use crate::trust::{Algorithm, Digests, Expectation, Expected};
 
 use super::{Ask, Failure, worker};
+pub use journal::state_folder;
 pub use passes::Course;
 pub use source::ImageOperand;
+use journal::Place;
 use source::Source;
 use target::{Opened, Target};
 use writing::{Writing, Written};
@@ -43,6 +46,8 @@ pub struct Request {
     pub digests: Vec<Algorithm>,
     /// What the image's digest should be.
     pub expectation: Option<Expectation>,
+    /// The folder for what a run that does not end leaves to the next one.
+    pub state: Option<PathBuf>,
     /// Where the chunks' digests are kept.
     pub ledger: Option<PathBuf>,
     /// What of the image is written.
@@ -68,6 +73,8 @@ pub struct Request {
 pub enum Proof {
     /// Every byte.
     ReadBack,
+    /// Every byte; and what comes back wrong is written again.
+    Repair,
     /// Nothing; and the report says so.
     None,
 }
@@ -156,8 +163,13 @@ fn attempt(
     }
     target.refuse(&source, request)?;
     ledger::check(request, &source, &target)?;
-    let card = target.card();
+    let journal = journal_place(request, &source, &target, expected.as_ref());
+    let mut card = target.card();
     permission::check_identity(&request.identity, &card)?;
+    let resumed = journal.as_ref().map_or(0, Place::vouched);
+    if resumed > 0 {
+        card.contents.push(format!("{} of this image, of a run that did not end: it goes on from there", show_size(resumed)));
+    }
     if request.dry_run {
         observer.event(&Event::Medium(card.clone()));
         return Ok(dry_run(request, &source, &target));
@@ -183,7 +195,8 @@ fn attempt(
         other => other,
     };
     let opened = target.open()?;
-    let writing = Writing { request, source: &source, target: &target, opened: &opened, expected: expected.as_ref() };
+    let journal = journal.as_ref();
+    let writing = Writing { request, source: &source, target: &target, opened: &opened, expected: expected.as_ref(), journal };
     let written = writing.run(observer, stop, outcome);
     if let (Err(_), Some(made)) = (&written, &opened.made) {
         // What is half written is of no use, and would stand in the way of the next try.
@@ -193,6 +206,12 @@ fn attempt(
     ledger::keep(request, &ledger)?;
     reasons.extend(after(request, &opened));
     Ok(Done { digests, reasons })
+}
+
+/// Where the journal of this run belongs, if there can be one: an image that can be read again, onto a medium that comes back as it was left.
+fn journal_place(request: &Request, source: &Source, target: &Target<'_>, expected: Option<&Expected>) -> Option<Place> {
+    let origin = source.origin(expected.and_then(Expected::only))?;
+    Some(Place::new(request.state.as_ref()?, origin, target.bearer()?))
 }
 
 /// A question that a signal ended was not answered.

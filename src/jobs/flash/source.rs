@@ -15,6 +15,8 @@ use crate::event::SourceSummary;
 use crate::jobs::Failure;
 use crate::jobs::holes::Holes;
 
+use super::journal::Origin;
+
 /// The image as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageOperand {
@@ -134,6 +136,13 @@ impl Source {
     pub(super) fn inode(&self) -> Option<(u64, u64)> {
         let ours = self.file.metadata().ok().filter(Metadata::is_file)?;
         Some((ours.dev(), ours.ino()))
+    }
+
+    /// What tells it when it is to be written again; `None` for a stream. `digest` is what the person expects of it.
+    pub(super) fn origin(&self, digest: Option<String>) -> Option<Origin> {
+        let (stamp, (_, inode)) = (self.stamp?, self.inode()?);
+        let path = self.path.as_deref()?.canonicalize().ok()?.to_string_lossy().into_owned();
+        Some(Origin { path, bytes: stamp.bytes, changed: stamp.changed, inode, digest })
     }
 
     /// For a person.

@@ -10,6 +10,7 @@ use crate::status::Status;
 use crate::sys::{Space, Sysfs, Topology};
 
 use super::disk::Disk;
+use super::journal::Bearer;
 use super::judged::Judged;
 use super::source::Source;
 use super::{Given, Request, TargetOperand};
@@ -97,6 +98,17 @@ impl<'a> Target<'a> {
             Self::File(path, _) => Some(path),
             Self::Given(given, _) => given.block.backing.as_deref(),
         }
+    }
+
+    /// What tells it when it comes back, under whatever name; `None` for a file, which is made anew each time.
+    pub(super) fn bearer(&self) -> Option<Bearer> {
+        let file = match self {
+            Self::Disk(disk) => disk.backing(),
+            Self::Given(given, _) => given.block.backing.as_deref(),
+            Self::File(..) => return None,
+        };
+        let MediumCard { serial, bytes, sector, .. } = self.card();
+        Some(Bearer { serial, bytes: bytes?, sector, file: file.map(|file| file.to_string_lossy().into_owned()) })
     }
 
     /// True when a file system of it is mounted above this folder, an absolute path without links.

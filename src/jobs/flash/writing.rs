@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::event::{FlashOutcome, Observer};
 use crate::image::signature::{self, Kind};
 use crate::jobs::{Failure, cards};
-use crate::pipeline::CHUNK;
+use crate::pipeline::{CHUNK, Digested};
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests, Expected, Ledger};
 
+use super::journal::Place;
 use super::passes::Passes;
 use super::source::Source;
 use super::target::{Opened, Target};
@@ -24,6 +25,8 @@ pub(super) struct Writing<'a> {
     pub(super) opened: &'a Opened,
     /// What the image's digest should be.
     pub(super) expected: Option<&'a Expected>,
+    /// Where its journal belongs, if there can be one.
+    pub(super) journal: Option<&'a Place>,
 }
 
 /// What is known when all went well.
@@ -37,11 +40,24 @@ pub(super) struct Written {
 impl Writing<'_> {
     /// Writes and proves.
     pub(super) fn run(&self, observer: &mut dyn Observer, stop: &Stop, outcome: &mut FlashOutcome) -> Result<Written, Failure> {
+        let mut passes = Passes::new(self.source, Arc::clone(&self.opened.medium), self.request.course, outcome, observer, stop);
+        if let Some(place) = self.journal {
+            passes.keep_journal(place);
+        }
+        let written = self.pass(&mut passes);
+        // What is proved needs no going on, and what proved to be wrong none of it.
+        let is_settled = |status| matches!(status, Status::Different | Status::Corrupt);
+        if written.as_ref().err().is_none_or(|failure| is_settled(failure.status)) {
+            passes.finish_journal();
+        }
+        written
+    }
+
+    fn pass(&self, passes: &mut Passes<'_>) -> Result<Written, Failure> {
         let algorithms: BTreeSet<Algorithm> = std::iter::once(Algorithm::Sha256)
             .chain(self.request.digests.iter().copied())
             .chain(self.expected.iter().flat_map(|expected| expected.algorithms()))
             .collect();
-        let mut passes = Passes::new(self.source, Arc::clone(&self.opened.medium), self.request.course, outcome, observer, stop);
         let written = passes.write_body(algorithms.clone())?;
         let mut reasons = Vec::new();
         if self.source.has_changed() {
@@ -57,26 +73,45 @@ impl Writing<'_> {
                 }
             }
         }
-        let proved = match self.request.proof {
-            Proof::ReadBack => Some(passes.prove_body(&written, algorithms)?),
-            Proof::None => None,
+        let proved = loop {
+            match self.prove(passes, &written, &algorithms) {
+                Ok(proved) => break proved,
+                Err(failure) => passes.mend(&written, failure, self.request.proof)?,
+            }
         };
-        self.check_disk(&passes)?;
-        passes.write_head()?;
-        if proved.is_some() {
-            passes.prove_head(&written)?;
-            self.check_disk(&passes)?;
-        }
+        let warning = passes.warning();
+        let outcome = &mut *passes.outcome;
         outcome.verified = proved.is_some();
         let sha256 = written.digests.get(&Algorithm::Sha256).cloned().unwrap_or_default();
         let ledger = Ledger::new(outcome.bytes, CHUNK as u32, sha256, written.chunks.clone());
         reasons.extend(self.left_behind(outcome.bytes));
-        if let (Target::File(path, _), Proof::ReadBack) = (self.target, self.request.proof) {
+        if let (Target::File(path, _), true) = (self.target, outcome.verified) {
             reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
         }
+        reasons.extend(warning);
         let mut digests = proved.unwrap_or(written).digests;
         digests.retain(|algorithm, _| self.request.digests.contains(algorithm));
         Ok(Written { digests, reasons, ledger })
+    }
+
+    /// Reads the body back, writes the head, and reads that back. Digests are those of the medium; `None` where nothing is to be proved.
+    fn prove(
+        &self,
+        passes: &mut Passes<'_>,
+        written: &Digested,
+        algorithms: &BTreeSet<Algorithm>,
+    ) -> Result<Option<Digested>, Failure> {
+        let proved = match self.request.proof {
+            Proof::ReadBack | Proof::Repair => Some(passes.prove_body(written, algorithms.clone())?),
+            Proof::None => None,
+        };
+        self.check_disk(passes)?;
+        passes.write_head()?;
+        if proved.is_some() {
+            passes.prove_head(written)?;
+            self.check_disk(passes)?;
+        }
+        Ok(proved)
     }
 
     /// What lay on the medium before, and is not covered by the image.

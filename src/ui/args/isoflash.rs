@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 
-use crate::jobs::flash::{Course, Identity, ImageOperand, Proof, Request};
+use crate::jobs::flash::{Course, Identity, ImageOperand, Proof, Request, state_folder};
 use crate::medium::parse_size;
 use crate::trust::Algorithm;
 
@@ -16,7 +16,7 @@ use super::{Arguments, Checksum, Show, UsageError};
 ///
 /// MEDIUM is /dev/sdb, a link in /dev/disk/by-id, a new file, or emulated:FILE,size=64M to practise. Without MEDIUM you choose from the
 /// sticks that may be written. IMAGE - is stdin. Disks that are built in, in use, or part of the running system are refused. Until
-/// everything else is proved, the first MiB stays zero: a stick that was left half-way does not boot.
+/// everything else is proved, the first MiB stays zero: a stick that was left half-way does not boot, and the same command goes on with it.
 ///
 /// Exit status: 0 written and verified, 1 failed, 2 usage, 4 the stick does not hold what was written, 5 refused, 6 the image does not match
 /// its checksum, 7 stopped or unplugged.
@@ -60,6 +60,9 @@ pub struct Args {
     /// Read the medium first, and write only what differs (the first MiB is always written)
     #[arg(long)]
     delta: bool,
+    /// Write what comes back wrong again, and read all of it once more, three times at most
+    #[arg(long, conflicts_with = "no_verify")]
+    repair: bool,
     /// Do not read the medium back; the result then says NOT verified
     #[arg(long)]
     no_verify: bool,
@@ -111,9 +114,14 @@ impl Args {
             identity: self.identity()?,
             digests: self.digest.clone(),
             expectation: self.checksum.expectation()?,
+            state: state_folder(),
             ledger: self.ledger.clone(),
             course: if self.delta { Course::DIFFERENCES } else { Course::EVERYTHING },
-            proof: if self.no_verify { Proof::None } else { Proof::ReadBack },
+            proof: match (self.no_verify, self.repair) {
+                (true, _) => Proof::None,
+                (_, true) => Proof::Repair,
+                _ => Proof::ReadBack,
+            },
             unmount: self.unmount,
             allow_fixed: self.allow_fixed,
             overwrite_file: self.overwrite_file,

@@ -2,16 +2,21 @@
 
 use crate::jobs::Failure;
 use crate::medium::{Poison, Spans};
+use crate::pipeline::CHUNK;
 use crate::sys::Buffer;
 
 use super::Passes;
 
 /// What is compared, and written if it differs. Sticks write no less than a page of some 16 KiB; a command for each would cost more than
 /// the bytes that it saves.
-const UNIT: usize = 64 << 10;
+pub(super) const UNIT: usize = 64 << 10;
 
 /// Zeros of this length or more are punched: fewer are sent as soon as a command of their own is.
 const ZEROS: usize = 256 << 10;
+
+/// Chunks in a row of which the medium holds nothing, before it is believed to hold nothing of the image: it is another one, or was written
+/// since. 16 MiB read for nothing take a second.
+const STRANGE: u32 = 4;
 
 /// Which bytes are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,8 @@ impl Course {
 pub(super) struct Held {
     buffer: Option<Buffer>,
     poison: Poison,
+    /// Chunks up to now of which it held nothing.
+    strange: u32,
 }
 
 impl Passes<'_> {
@@ -41,6 +48,7 @@ impl Passes<'_> {
             return self.put_anew(bytes, offset);
         }
         let missing = self.missing(bytes, offset)?;
+        self.learn(offset + bytes.len() as u64, bytes.len() as u64 - missing.bytes(), missing.bytes());
         self.outcome.kept += bytes.len() as u64 - missing.bytes();
         for span in missing.iter() {
             let from = (span.offset - offset) as usize;
@@ -49,9 +57,24 @@ impl Passes<'_> {
         Ok(())
     }
 
+    /// How far it is worth comparing, after so many bytes up to `end` were found and others were missing. Behind its last flush the run before may have
+    /// written more: as long as chunks are whole, the next one is compared as well.
+    fn learn(&mut self, end: u64, found: u64, missing: u64) {
+        if self.course == Course::DIFFERENCES {
+            return;
+        }
+        self.held.strange = if found > 0 { 0 } else { self.held.strange + 1 };
+        if self.held.strange == STRANGE {
+            self.course.compared = 0;
+            self.disown_journal();
+        } else if missing == 0 {
+            self.course.compared = self.course.compared.max(end + CHUNK as u64);
+        }
+    }
+
     /// What the medium does not hold, in units of [`UNIT`]. What can't be read counts as that.
     fn missing(&mut self, bytes: &[u8], offset: u64) -> Result<Spans, Failure> {
-        let held = self.held.buffer.get_or_insert_with(|| Buffer::new(crate::pipeline::CHUNK));
+        let held = self.held.buffer.get_or_insert_with(|| Buffer::new(CHUNK));
         let held = &mut held[..bytes.len()];
         self.held.poison.fill(held);
         let mut missing = Spans::default();
@@ -76,7 +99,7 @@ impl Passes<'_> {
         self.send(&bytes[rest..], offset + rest as u64)
     }
 
-    fn send(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
+    pub(super) fn send(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
         if bytes.is_empty() {
             return Ok(());
         }

@@ -1,8 +1,10 @@
 //! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, and comes
 //! last, when every other byte was read back: a stick that was left half-way boots nowhere.
 
+mod checkpoint;
 mod course;
 mod marks;
+mod mending;
 mod proof;
 mod symptom;
 mod trouble;
@@ -15,11 +17,13 @@ use crate::event::{Event, FlashOutcome, Observer, PhaseChange, PhaseName, Progre
 use crate::jobs::Failure;
 use crate::jobs::meter::Meter;
 use crate::medium::Writable;
-use crate::pipeline::{Chunk, Digested, Digesting, stream};
+use crate::pipeline::{Broken, Chunk, Digested, Digesting, stream};
 use crate::sys::{Buffer, Stop};
 use crate::trust::Algorithm;
 
+use super::journal::Journal;
 use super::source::{Source, refuse_packed};
+use checkpoint::Flushed;
 pub use course::Course;
 use course::Held;
 use trouble::thread_failed;
@@ -44,6 +48,11 @@ pub(super) struct Passes<'a> {
     held: Held,
     /// The medium makes zeros by itself, or was not asked yet.
     punches: bool,
+    /// What the same command can go on with.
+    journal: Option<Journal>,
+    flushed: Flushed,
+    /// How often places were written again.
+    repairs: u32,
     start: Instant,
     /// What is withheld, with zeros up to a whole sector.
     head: Option<Arc<Buffer>>,
@@ -74,6 +83,9 @@ impl<'a> Passes<'a> {
             course,
             held: Held::default(),
             punches: true,
+            journal: None,
+            flushed: Flushed::at(0),
+            repairs: 0,
             start: Instant::now(),
             head: None,
             is_head_written: false,
@@ -92,15 +104,22 @@ impl<'a> Passes<'a> {
             self.write_chunk(chunk)?;
             self.outcome.bytes = chunk.offset + chunk.bytes().len() as u64;
             self.progress(TransferPhase::Write, self.outcome.bytes, total);
-            Ok(())
+            self.checkpoint_if_due(&digesting)
         });
-        written.map_err(|broken| self.broken(broken))?;
+        if let Err(broken) = written {
+            if matches!(broken, Broken::Stopped) && self.head.is_some() {
+                self.checkpoint(&digesting)?;
+            }
+            return Err(self.broken(broken));
+        }
         if self.outcome.bytes == 0 {
             return Err(Failure::refused(format!("{} is empty: nothing was written", self.source.name())));
         }
         self.phase(TransferPhase::Flush);
         self.settle()?;
-        digesting.finish().map_err(Failure::failed)
+        let written = digesting.finish().map_err(Failure::failed)?;
+        self.note(&written.chunks);
+        Ok(written)
     }
 
     fn write_chunk(&mut self, chunk: &Chunk) -> Result<(), Failure> {
@@ -134,7 +153,9 @@ impl<'a> Passes<'a> {
     fn blank_head(&mut self) -> Result<(), Failure> {
         let Some(length) = self.head.as_ref().map(|head| head.len()) else { return Ok(()) };
         self.write(&Buffer::new(length), 0)?;
-        self.settle()
+        self.settle()?;
+        self.is_head_written = false;
+        Ok(())
     }
 
     /// Makes the head zero again after a failure: part of it, or all, may be on the medium, and nothing proves it.

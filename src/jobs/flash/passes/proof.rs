@@ -18,7 +18,7 @@ use super::{Passes, marks};
 
 /// Chunks that are looked into to name sectors, half of them the first and half the last. Of a stick that is wrong in more of them the chunks
 /// say enough.
-const LOCATED: usize = 64;
+pub(super) const LOCATED: usize = 64;
 
 /// A run of zeros of this length, at a multiple of it, is read once more after the head. Well below [`HEAD`]: some fake sticks scatter what
 /// they wrap.
@@ -238,14 +238,14 @@ impl Passes<'_> {
         Failure::new(Status::Different, what)
     }
 
-    fn chunk(&self, number: usize) -> Span {
+    pub(super) fn chunk(&self, number: usize) -> Span {
         let offset = number as u64 * CHUNK as u64;
         Span { offset, length: (self.outcome.bytes - offset.min(self.outcome.bytes)).min(CHUNK as u64) }
     }
 }
 
 /// `1 bit`, `2 bits`.
-fn counted(number: u64, what: &str) -> String {
+pub(super) fn counted(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 

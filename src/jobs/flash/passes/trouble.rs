@@ -47,9 +47,10 @@ impl Passes<'_> {
 
     pub(super) fn gone(&self) -> Failure {
         Failure::stopped(format!(
-            "{} is gone: it was unplugged, or stopped answering; plug it in again ({}), and run the same command",
+            "{} is gone: it was unplugged, or stopped answering; plug it in again ({}), and run the same command: {}",
             self.outcome.medium,
-            self.state()
+            self.state(),
+            self.next_time()
         ))
     }
 
@@ -92,8 +93,9 @@ impl Passes<'_> {
             return Failure::stopped(format!("as asked; nothing of the image is on {} yet", self.outcome.medium));
         }
         Failure::stopped(format!(
-            "as asked; {} holds a part of the image and does not boot; the same command writes it anew",
-            self.outcome.medium
+            "as asked; {} holds a part of the image and does not boot; run the same command: {}",
+            self.outcome.medium,
+            self.next_time()
         ))
     }
 }
