@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::event::{FlashOutcome, Observer};
 use crate::image::signature::{self, Kind};
 use crate::jobs::{Failure, cards};
-use crate::pipeline::CHUNK;
+use crate::pipeline::{CHUNK, Taker};
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests, Expected, Ledger};
@@ -35,14 +35,25 @@ pub(super) struct Written {
 }
 
 impl Writing<'_> {
+    /// Digests that are wanted, of the image and of what comes back.
+    pub(super) fn algorithms(request: &Request, expected: Option<&Expected>) -> BTreeSet<Algorithm> {
+        std::iter::once(Algorithm::Sha256)
+            .chain(request.digests.iter().copied())
+            .chain(expected.iter().flat_map(|expected| expected.algorithms()))
+            .collect()
+    }
+
     /// Writes and proves.
-    pub(super) fn run(&self, observer: &mut dyn Observer, stop: &Stop, outcome: &mut FlashOutcome) -> Result<Written, Failure> {
-        let algorithms: BTreeSet<Algorithm> = std::iter::once(Algorithm::Sha256)
-            .chain(self.request.digests.iter().copied())
-            .chain(self.expected.iter().flat_map(|expected| expected.algorithms()))
-            .collect();
+    pub(super) fn run(
+        &self,
+        image: Taker,
+        observer: &mut dyn Observer,
+        stop: &Stop,
+        outcome: &mut FlashOutcome,
+    ) -> Result<Written, Failure> {
+        let algorithms = Self::algorithms(self.request, self.expected);
         let mut passes = Passes::new(self.source, Arc::clone(&self.opened.medium), self.request.course, outcome, observer, stop);
-        let written = passes.write_body(algorithms.clone())?;
+        let written = passes.write_body(image)?;
         let mut reasons = Vec::new();
         if self.source.has_changed() {
             return Err(self.corrupt("it changed while it was read", passes.outcome));
@@ -74,7 +85,7 @@ impl Writing<'_> {
         if let (Target::File(path, _), Proof::ReadBack) = (self.target, self.request.proof) {
             reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
         }
-        let mut digests = proved.unwrap_or(written).digests;
+        let mut digests = proved.map_or_else(|| written.digests.clone(), |proved| proved.digests);
         digests.retain(|algorithm, _| self.request.digests.contains(algorithm));
         Ok(Written { digests, reasons, ledger })
     }

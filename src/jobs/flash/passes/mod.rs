@@ -15,14 +15,13 @@ use crate::event::{Event, FlashOutcome, Observer, PhaseChange, PhaseName, Progre
 use crate::jobs::Failure;
 use crate::jobs::meter::Meter;
 use crate::medium::Writable;
-use crate::pipeline::{Chunk, Digested, Digesting, stream};
+use crate::pipeline::{Chunk, Digested, Taker};
 use crate::sys::{Buffer, Stop};
-use crate::trust::Algorithm;
 
 use super::source::{Source, refuse_packed};
 pub use course::Course;
 use course::Held;
-use trouble::thread_failed;
+pub(super) use trouble::thread_failed;
 
 /// What is withheld: MBR, GPT, and the volume descriptors that El Torito begins with.
 const HEAD: usize = 1 << 20;
@@ -84,11 +83,10 @@ impl<'a> Passes<'a> {
     }
 
     /// Writes everything but the head, which becomes zero, and flushes it. Returns the digests of what was read from the source.
-    pub(super) fn write_body(&mut self, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
+    pub(super) fn write_body(&mut self, mut image: Taker) -> Result<Arc<Digested>, Failure> {
         self.phase(TransferPhase::Write);
-        let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
-        let (reader, total, stop) = (self.source.reader(), self.source.bytes(), self.stop.clone());
-        let written = stream(reader, &digesting, &stop, |chunk| {
+        let (total, stop) = (self.source.bytes(), self.stop.clone());
+        let written = image.each(&stop, |chunk| {
             self.write_chunk(chunk)?;
             self.outcome.bytes = chunk.offset + chunk.bytes().len() as u64;
             self.progress(TransferPhase::Write, self.outcome.bytes, total);
@@ -100,7 +98,7 @@ impl<'a> Passes<'a> {
         }
         self.phase(TransferPhase::Flush);
         self.settle()?;
-        digesting.finish().map_err(Failure::failed)
+        image.digested().map_err(Failure::failed)
     }
 
     fn write_chunk(&mut self, chunk: &Chunk) -> Result<(), Failure> {
