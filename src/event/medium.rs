@@ -1,5 +1,6 @@
 //! What came of a medium that was written, or compared.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -37,6 +38,38 @@ pub struct FlashOutcome {
     pub unreadable: Spans,
     /// What is wrong with the medium, where that is proved.
     pub finding: Option<Defect>,
+}
+
+/// One of several media is done with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MediumEnd {
+    /// As if it had been the only one.
+    pub status: Status,
+    /// Every reason for it.
+    pub reasons: Vec<String>,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: FlashOutcome,
+    /// Its serial number.
+    pub serial: Option<String>,
+    /// Digest by algorithm; empty when none was computed.
+    pub digests: BTreeMap<String, String>,
+    /// Milliseconds from the beginning to its end.
+    pub elapsed: u64,
+}
+
+impl MediumEnd {
+    /// One that ended so before anything was done.
+    pub fn new(status: Status, serial: Option<String>) -> Self {
+        Self { status, reasons: Vec::new(), outcome: FlashOutcome::default(), serial, digests: BTreeMap::new(), elapsed: 0 }
+    }
+}
+
+/// What came of writing an image to several media.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct MediaOutcome {
+    /// Each, as they were named; none when nothing was begun.
+    pub media: Vec<MediumEnd>,
 }
 
 /// What is wrong with a medium that does not hold what was written to it.

@@ -14,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::event::SourceSummary;
 use crate::jobs::Failure;
 use crate::jobs::holes::Holes;
+use crate::pipeline::{Again, Spool};
 
 use super::journal::Origin;
 
@@ -150,7 +151,7 @@ impl Source {
         SourceSummary { image: self.name.clone(), bytes: self.bytes(), holes: self.holes.bytes() }
     }
 
-    /// Reads it from the beginning, as [`crate::pipeline::stream`] asks.
+    /// Reads it from the beginning, as [`crate::pipeline::feed`] asks.
     pub(super) fn reader(&self) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
         let (file, end) = (Arc::clone(&self.file), self.bytes());
         let mut is_pipe = self.path.is_some() && end.is_none();
@@ -175,6 +176,17 @@ impl Source {
                 }
             }
             Ok(done)
+        }
+    }
+
+    /// How those get it again who are slower than others: from its file. Of a stream, a copy is kept in this folder.
+    ///
+    /// # Errors
+    /// The copy can't be made.
+    pub(super) fn again(&self, folder: &Path) -> io::Result<Again> {
+        match self.stamp {
+            Some(_) => Ok(Again::Image(Arc::clone(&self.file))),
+            None => Spool::new(folder).map(Again::Spool),
         }
     }
 

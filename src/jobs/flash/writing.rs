@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::event::{FlashOutcome, Observer};
 use crate::image::signature::{self, Kind};
 use crate::jobs::{Failure, cards};
-use crate::pipeline::{CHUNK, Digested};
+use crate::pipeline::{CHUNK, Digested, Taker};
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests, Expected, Ledger};
@@ -38,13 +38,27 @@ pub(super) struct Written {
 }
 
 impl Writing<'_> {
+    /// Digests that are wanted, of the image and of what comes back.
+    pub(super) fn algorithms(request: &Request, expected: Option<&Expected>) -> BTreeSet<Algorithm> {
+        std::iter::once(Algorithm::Sha256)
+            .chain(request.digests.iter().copied())
+            .chain(expected.iter().flat_map(|expected| expected.algorithms()))
+            .collect()
+    }
+
     /// Writes and proves.
-    pub(super) fn run(&self, observer: &mut dyn Observer, stop: &Stop, outcome: &mut FlashOutcome) -> Result<Written, Failure> {
+    pub(super) fn run(
+        &self,
+        image: Taker,
+        observer: &mut dyn Observer,
+        stop: &Stop,
+        outcome: &mut FlashOutcome,
+    ) -> Result<Written, Failure> {
         let mut passes = Passes::new(self.source, Arc::clone(&self.opened.medium), self.request.course, outcome, observer, stop);
         if let Some(place) = self.journal {
             passes.keep_journal(place);
         }
-        let written = self.pass(&mut passes);
+        let written = self.pass(image, &mut passes);
         // What is proved needs no going on, and what proved to be wrong none of it.
         let is_settled = |status| matches!(status, Status::Different | Status::Corrupt);
         if written.as_ref().err().is_none_or(|failure| is_settled(failure.status)) {
@@ -53,12 +67,9 @@ impl Writing<'_> {
         written
     }
 
-    fn pass(&self, passes: &mut Passes<'_>) -> Result<Written, Failure> {
-        let algorithms: BTreeSet<Algorithm> = std::iter::once(Algorithm::Sha256)
-            .chain(self.request.digests.iter().copied())
-            .chain(self.expected.iter().flat_map(|expected| expected.algorithms()))
-            .collect();
-        let written = passes.write_body(algorithms.clone())?;
+    fn pass(&self, image: Taker, passes: &mut Passes<'_>) -> Result<Written, Failure> {
+        let algorithms = Self::algorithms(self.request, self.expected);
+        let written = passes.write_body(image)?;
         let mut reasons = Vec::new();
         if self.source.has_changed() {
             return Err(self.corrupt("it changed while it was read", passes.outcome));
@@ -89,7 +100,7 @@ impl Writing<'_> {
             reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
         }
         reasons.extend(warning);
-        let mut digests = proved.unwrap_or(written).digests;
+        let mut digests = proved.map_or_else(|| written.digests.clone(), |proved| proved.digests);
         digests.retain(|algorithm, _| self.request.digests.contains(algorithm));
         Ok(Written { digests, reasons, ledger })
     }

@@ -15,8 +15,9 @@ use super::{Arguments, Checksum, Show, UsageError};
 /// Writes an image to a stick, reads every byte back, and compares.
 ///
 /// MEDIUM is /dev/sdb, a link in /dev/disk/by-id, a new file, or emulated:FILE,size=64M to practise. Without MEDIUM you choose from the
-/// sticks that may be written. IMAGE - is stdin. Disks that are built in, in use, or part of the running system are refused. Until
-/// everything else is proved, the first MiB stays zero: a stick that was left half-way does not boot, and the same command goes on with it.
+/// sticks that may be written; several are written at once, each at its own pace. IMAGE - is stdin. Disks that are built in, in use, or part
+/// of the running system are refused. Until everything else is proved, the first MiB stays zero: a stick that was left half-way does not
+/// boot, and the same command goes on with it.
 ///
 /// Exit status: 0 written and verified, 1 failed, 2 usage, 4 the stick does not hold what was written, 5 refused, 6 the image does not match
 /// its checksum, 7 stopped or unplugged.
@@ -25,11 +26,11 @@ use super::{Arguments, Checksum, Show, UsageError};
     name = "isoflash",
     version,
     max_term_width = 98,
-    override_usage = "isoflash [OPTIONS] IMAGE [MEDIUM]\n       isoflash --list"
+    override_usage = "isoflash [OPTIONS] IMAGE [MEDIUM]...\n       isoflash --list"
 )]
 pub struct Args {
-    /// IMAGE [MEDIUM]
-    #[arg(value_name = "OPERAND", num_args = 0..=2)]
+    /// IMAGE [MEDIUM]...
+    #[arg(value_name = "OPERAND", num_args = 0..)]
     operands: Vec<OsString>,
     /// Show the disks of this machine, which may be written, and why others may not
     #[arg(long, conflicts_with = "operands")]
@@ -42,7 +43,7 @@ pub struct Args {
     /// Keep a digest of each 4 MiB in FILE: isoverify then names what differs without the image
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Refuse any other medium than this: serial=TEXT, size=BYTES, or both
+    /// Refuse any other medium than this one: serial=TEXT, size=BYTES, or both
     #[arg(long, value_name = "KEY=VALUE,…", value_delimiter = ',')]
     expect: Vec<String>,
     /// Unmount the medium if it is mounted
@@ -81,30 +82,29 @@ pub struct Args {
 pub struct Operands {
     /// The image.
     pub image: ImageOperand,
-    /// The medium as it was named; `None` to choose one.
-    pub medium: Option<OsString>,
+    /// The media as they were named; none to choose one.
+    pub media: Vec<OsString>,
 }
 
 impl Args {
     /// The operands, told apart.
     pub fn operands(&self) -> Result<Operands, UsageError> {
         let usage = |text: &str| Err(UsageError(format!("{text}; try: isoflash image.iso /dev/sdb, or isoflash --help")));
-        let (image, medium) = match self.operands.as_slice() {
-            [] => return usage("an image and a medium are missing"),
-            [image] => (image, None),
-            [image, medium, ..] => (image, Some(medium.clone())),
-        };
-        if image.is_empty() || medium.as_ref().is_some_and(|medium| medium.is_empty()) {
+        let [image, media @ ..] = self.operands.as_slice() else { return usage("an image and a medium are missing") };
+        if self.operands.iter().any(|operand| operand.is_empty()) {
             return usage("an operand is empty");
         }
-        if medium.as_ref().is_some_and(|medium| medium == "-") {
+        if media.iter().any(|medium| medium == "-") {
             return usage("a stream can't be read back; name a disk or a file");
+        }
+        if media.len() > 1 && !self.expect.is_empty() {
+            return usage("--expect describes one medium; name several by their links in /dev/disk/by-id instead");
         }
         if image.to_string_lossy().starts_with(super::EMULATED) {
             return usage("the image comes first, then the medium");
         }
         let image = if image == "-" { ImageOperand::Stdin } else { ImageOperand::Path(image.into()) };
-        Ok(Operands { image, medium })
+        Ok(Operands { image, media: media.to_vec() })
     }
 
     /// The job that the options ask for.
@@ -170,12 +170,20 @@ mod tests {
     #[test]
     fn operands_are_told_apart() {
         let operands = args(&["a.iso", "/dev/sdb"]).operands().unwrap();
-        assert_eq!((operands.image, operands.medium), (ImageOperand::Path("a.iso".into()), Some("/dev/sdb".into())));
+        assert_eq!((operands.image, operands.media), (ImageOperand::Path("a.iso".into()), vec!["/dev/sdb".into()]));
         assert_eq!(args(&["-", "/dev/sdb"]).operands().unwrap().image, ImageOperand::Stdin);
-        for words in [&[][..], &["", "/dev/sdb"], &["a.iso", ""], &["a.iso", "-"], &["emulated:a", "b"]] {
+        for words in [
+            &[][..],
+            &["", "/dev/sdb"],
+            &["a.iso", ""],
+            &["a.iso", "-"],
+            &["emulated:a", "b"],
+            &["a", "b", ""],
+            &["a", "b", "c", "--expect", "size=1G"],
+        ] {
             assert!(args(words).operands().unwrap_err().to_string().contains("try: isoflash"), "{words:?}");
         }
-        assert!(Args::try_parse_from(["isoflash", "a.iso", "b.iso", "/dev/sdb"]).is_err());
+        assert_eq!(args(&["a.iso", "/dev/sdb", "/dev/sdc"]).operands().unwrap().media, ["/dev/sdb", "/dev/sdc"]);
     }
 
     #[test]

@@ -62,7 +62,12 @@ pub fn contestants(image: &Path, bytes: u64, device: &Device) -> Vec<Contestant>
     ];
     if missing("bmaptool").is_none() {
         let copy = with(command("bmaptool", &["--quiet", "copy", "--nobmap"]), &[image, node]);
-        all.push(Contestant { name: "bmaptool; dd \\| openssl", before: Before::Nothing, write: vec![vec![copy]], verify: vec![read_back()] });
+        all.push(Contestant {
+            name: "bmaptool; dd \\| openssl",
+            before: Before::Nothing,
+            write: vec![vec![copy]],
+            verify: vec![read_back()],
+        });
     }
     if missing("caligula").is_none() {
         let options = ["burn", "--force", "--interactive", "never", "--hash", "skip", "--compression", "none", "--root", "never"];

@@ -17,16 +17,15 @@ use crate::event::{Event, FlashOutcome, Observer, PhaseChange, PhaseName, Progre
 use crate::jobs::Failure;
 use crate::jobs::meter::Meter;
 use crate::medium::Writable;
-use crate::pipeline::{Broken, Chunk, Digested, Digesting, stream};
+use crate::pipeline::{Broken, Chunk, Digested, Taker};
 use crate::sys::{Buffer, Stop};
-use crate::trust::Algorithm;
 
 use super::journal::Journal;
 use super::source::{Source, refuse_packed};
 use checkpoint::Flushed;
 pub use course::Course;
 use course::Held;
-use trouble::thread_failed;
+pub(super) use trouble::thread_failed;
 
 /// What is withheld: MBR, GPT, and the volume descriptors that El Torito begins with.
 const HEAD: usize = 1 << 20;
@@ -96,19 +95,19 @@ impl<'a> Passes<'a> {
     }
 
     /// Writes everything but the head, which becomes zero, and flushes it. Returns the digests of what was read from the source.
-    pub(super) fn write_body(&mut self, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
+    pub(super) fn write_body(&mut self, mut image: Taker) -> Result<Arc<Digested>, Failure> {
         self.phase(TransferPhase::Write);
-        let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
-        let (reader, total, stop) = (self.source.reader(), self.source.bytes(), self.stop.clone());
-        let written = stream(reader, &digesting, &stop, |chunk| {
+        let (total, stop) = (self.source.bytes(), self.stop.clone());
+        let digests = image.chunk_digests();
+        let written = image.each(&stop, |chunk| {
             self.write_chunk(chunk)?;
             self.outcome.bytes = chunk.offset + chunk.bytes().len() as u64;
             self.progress(TransferPhase::Write, self.outcome.bytes, total);
-            self.checkpoint_if_due(&digesting)
+            self.checkpoint_if_due(&digests)
         });
         if let Err(broken) = written {
             if matches!(broken, Broken::Stopped) && self.head.is_some() {
-                self.checkpoint(&digesting)?;
+                self.checkpoint(&digests)?;
             }
             return Err(self.broken(broken));
         }
@@ -117,7 +116,7 @@ impl<'a> Passes<'a> {
         }
         self.phase(TransferPhase::Flush);
         self.settle()?;
-        let written = digesting.finish().map_err(Failure::failed)?;
+        let written = image.digested().map_err(Failure::failed)?;
         self.note(&written.chunks);
         Ok(written)
     }

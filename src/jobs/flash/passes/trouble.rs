@@ -100,6 +100,6 @@ impl Passes<'_> {
     }
 }
 
-pub(super) fn thread_failed(error: io::Error) -> Failure {
+pub(in crate::jobs::flash) fn thread_failed(error: io::Error) -> Failure {
     Failure::failed(format!("starting a thread: {error}"))
 }
