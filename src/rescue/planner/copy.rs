@@ -49,7 +49,7 @@ const SPARSE: u32 = 8;
 const IN_A_ROW: u32 = 4;
 
 /// What the passes over the damage know.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Inside {
     forecast: Option<Forecast>,
     /// Damage before this LBA is not forecast from: a forecast failed there.
