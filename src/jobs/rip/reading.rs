@@ -107,6 +107,7 @@ impl Reading<'_> {
             self.look_for_patterns();
             let Some(ask) = self.planner.ask() else {
                 match self.prove_the_last() {
+                    Ok(false) if self.ask_strays_again() => {}
                     Ok(false) => return Ok(()),
                     proved => self.or_await(proved.map(drop))?,
                 }
@@ -145,7 +146,8 @@ impl Reading<'_> {
             self.tell_progress(extent);
             if self.saving.last.elapsed() >= self.saving.interval {
                 self.saving.interval = (self.saving.interval * 2).min(SAVE_EVERY);
-                self.save();
+                let snapshot = self.snapshot();
+                self.save(snapshot);
             }
         }
     }
@@ -190,9 +192,8 @@ impl Reading<'_> {
     }
 
     /// Hands map and record to the pipeline, to be saved after the sectors that they speak of.
-    pub(super) fn save(&mut self) {
+    pub(super) fn save(&mut self, snapshot: Snapshot) {
         self.saving.last = Instant::now();
-        let snapshot = self.snapshot();
         let (map, record) = (self.saving.map.clone(), self.saving.record_path.clone());
         self.pipeline.save(move || snapshot.save(map.as_deref(), record.as_deref()));
     }

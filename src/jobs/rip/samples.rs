@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use crate::disc::Compared;
 use crate::image::Sector;
 use crate::mmc::{Drive, Extent, SECTOR};
-use crate::rescue::policy::BEYOND_CACHE;
 use crate::rescue::{Extents, State};
 
 use super::look::read_one;
@@ -135,15 +134,9 @@ impl Samples {
         self.known.is_empty() && self.zeros.is_empty() && self.edges.is_empty() && self.latest.is_none()
     }
 
-    /// LBAs of all samples, those first that the drive must read from the disc: near `lba`, but not so near that its cache may hold them.
-    pub(super) fn far_from(&self, lba: u32) -> Vec<u32> {
-        let mut lbas: Vec<u32> =
-            self.known.iter().chain(&self.latest).map(|(lba, _)| *lba).chain(self.zeros.iter().copied()).collect();
-        lbas.sort_by_key(|known| match known.abs_diff(lba) {
-            far if far >= BEYOND_CACHE => (0, far),
-            near => (1, BEYOND_CACHE - near),
-        });
-        lbas
+    /// LBAs of all samples.
+    pub(super) fn lbas(&self) -> Vec<u32> {
+        self.known.iter().chain(&self.latest).map(|(lba, _)| *lba).chain(self.zeros.iter().copied()).collect()
     }
 
     fn take(&mut self, lba: u32, sector: &[u8]) -> bool {
@@ -200,16 +193,4 @@ fn digest(sector: &[u8]) -> [u8; 32] {
 /// Zeros are on many discs.
 fn says_something(sector: &[u8]) -> bool {
     sector.iter().any(|byte| *byte != 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proof_comes_from_near_the_place_but_not_out_of_the_cache() {
-        let known = [0, 100, 6000, 9000, 20_000].map(|lba| (lba, [0; 32])).to_vec();
-        let samples = Samples { known, zeros: vec![15_000], ..Samples::new(30_000) };
-        assert_eq!(samples.far_from(10_000), [15_000, 100, 0, 20_000, 6000, 9000]);
-    }
 }

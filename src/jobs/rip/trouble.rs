@@ -170,7 +170,8 @@ impl Reading<'_> {
     pub(super) fn or_await(&mut self, mut ended: Result<(), RipError>) -> Result<(), RipError> {
         while matches!(ended, Err(RipError::Vanished)) {
             self.count_interruption()?;
-            self.save();
+            let snapshot = self.snapshot();
+            self.save(snapshot);
             let now = self.station.clock.now();
             self.limits.check(now, self.tally.failed)?;
             let limit = self.limits.left(now).map_or(self.request.wait_drive, |left| left.min(self.request.wait_drive));

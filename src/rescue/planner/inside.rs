@@ -26,7 +26,7 @@ const DIES_WHOLE: f64 = 0.25;
 const WORSE: f64 = 1.3;
 
 /// What the passes over the damage know.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Inside {
     forecast: Option<Forecast>,
     /// Damage before this LBA is not forecast from: a forecast failed there.

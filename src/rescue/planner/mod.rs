@@ -60,7 +60,7 @@ const CLEAN_COMMANDS: u32 = 64;
 const UNSETTLED: [State; 3] = [State::NonTried, State::NonTrimmed, State::NonScraped];
 
 /// The state machine: [`Planner::ask`] asks for one read, [`Planner::answer`] takes its outcome.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Planner {
     map: Extents<State>,
     classes: Extents<Option<Class>>,
