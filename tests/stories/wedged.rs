@@ -105,3 +105,14 @@ fn a_kill_in_the_pause_leaves_nothing_judged_that_is_not_believed() {
     let map = blocks(&folder.text("out.iso.map"));
     assert!(map.len() > 1 && map.iter().all(|block| block.ends_with('+') || block.ends_with('?')), "{map:?}");
 }
+
+#[test]
+fn sectors_that_the_drive_failed_by_itself_are_read_once_more() {
+    // Less than three in a row, between good reads.
+    let rules = "read 3000 sense=4/44/00 times=2\nread 3500 sense=4/09/02 times=2\n";
+    let (folder, image) = faulty_disc(14, SECTORS, rules);
+    let (events, result) = folder.json(0, &[DRIVE, "out.iso"]);
+    folder.must_hold("out.iso", &image, &[]);
+    assert_eq!(result["whole"], true);
+    assert!(told(&events).contains("read once more"), "{}", told(&events));
+}

@@ -53,10 +53,7 @@ impl Default for Breaker {
 impl Breaker {
     /// A sector came.
     pub(super) fn data_came(&mut self) {
-        if let Some(stray) = &mut self.stray {
-            stray.append(&mut self.own);
-            stray.truncate(STRAY_FAULTS + 1);
-        }
+        self.keep_strays();
         self.begin_anew();
         (self.patience, self.pauses) = (SUSPICIOUS_FAILURES, 0);
     }
@@ -80,6 +77,7 @@ impl Breaker {
 
     /// What failed was the disc's fault.
     fn proved(&mut self) {
+        self.keep_strays();
         self.begin_anew();
         self.patience = (self.patience * 2).min(UNPROVED_FAILURES);
         self.pauses = 0;
@@ -98,6 +96,14 @@ impl Breaker {
     fn unbelieved(&self) -> &[Run<State>] {
         let stays = usize::from(self.culprit == Some(self.first));
         self.unproved.get(stays..).unwrap_or_default()
+    }
+
+    /// Faults of the drive's own that were few in a row, and after which it reads.
+    fn keep_strays(&mut self) {
+        if let Some(stray) = self.stray.as_mut().filter(|_| self.suspicious < SUSPICIOUS_FAILURES) {
+            stray.append(&mut self.own);
+            stray.truncate(STRAY_FAULTS + 1);
+        }
     }
 
     /// The sectors that are asked once more, of which nobody knows whether disc or drive was at fault. Where there are many, it is the disc.
