@@ -32,9 +32,10 @@ fn a_spread_is_the_middle_and_both_ends() {
 
 #[test]
 fn a_rival_is_as_slow_as_what_it_waits_for() {
-    let rival = Rival { write: 4.0, read: 1.0, sha256: 3.0 };
-    assert_eq!((rival.device(), rival.device_or_digest()), (5.0, 7.0));
-    assert!((rival.delta() - 2.2).abs() < 1e-9);
+    let rival = |sha256| Rival { write: 4.0, read: 1.0, sha256 };
+    assert_eq!([0.5, 3.0, 5.0].map(|sha256| rival(sha256).device_or_digest()), [5.0, 7.0, 10.0]);
+    assert!((rival(9.0).device() - 5.0).abs() < 1e-9);
+    assert!((rival(9.0).delta() - 2.2).abs() < 1e-9);
 }
 
 #[test]
