@@ -54,7 +54,7 @@ pub fn contestants(image: &Path, bytes: u64, device: &Device) -> Vec<Contestant>
         Contestant { name: DD, before: Before::Nothing, write: vec![vec![dd_write(image, node)]], verify: vec![read_back()] },
         Contestant { name: READ, before: Before::Image, write: vec![], verify: vec![vec![nowhere(dd_read(node, bytes))]] },
         Contestant {
-            name: "cp, sync; dd \\| openssl",
+            name: "cp, sync, dd \\| openssl",
             before: Before::Nothing,
             write: vec![vec![with(command("cp", &[]), &[image, node])], vec![with(command("sync", &[]), &[node])]],
             verify: vec![read_back()],
@@ -63,7 +63,7 @@ pub fn contestants(image: &Path, bytes: u64, device: &Device) -> Vec<Contestant>
     if missing("bmaptool").is_none() {
         let copy = with(command("bmaptool", &["--quiet", "copy", "--nobmap"]), &[image, node]);
         all.push(Contestant {
-            name: "bmaptool; dd \\| openssl",
+            name: "bmaptool, dd \\| openssl",
             before: Before::Nothing,
             write: vec![vec![copy]],
             verify: vec![read_back()],

@@ -8,7 +8,6 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use discsmith::medium::{BlockDevice, Claim, Medium};
 use discsmith::sys::DeviceNumber;
@@ -16,6 +15,7 @@ use discsmith::sys::DeviceNumber;
 use crate::Result;
 use crate::fuse;
 use crate::pace::Speed;
+use crate::tool;
 
 /// Bytes of a sector in /sys/block/*/stat, whatever the device's own are.
 const STAT_SECTOR: u64 = 512;
@@ -54,7 +54,7 @@ impl Device {
     pub fn fill(&self, image: &[u8], zeros: Range<usize>) -> Result<()> {
         self.store.write_all_at(image, 0)?;
         self.store.write_all_at(&vec![0; zeros.len()], zeros.start as u64)?;
-        run("blockdev", &["--flushbufs".as_ref(), &self.node])?;
+        tool::run("blockdev", &["--flushbufs".as_ref(), &self.node])?;
         Ok(())
     }
 
@@ -90,28 +90,17 @@ pub struct Traffic {
 
 /// A loop device of this file, with direct access, and held. Fails if it is of any other file.
 fn attach(file: &Path) -> io::Result<(PathBuf, BlockDevice)> {
-    let shown = run("losetup", &["--find".as_ref(), "--show".as_ref(), "--direct-io=on".as_ref(), file])?;
+    let shown = tool::run("losetup", &["--find".as_ref(), "--show".as_ref(), "--direct-io=on".as_ref(), file])?;
     let node = PathBuf::from(shown.trim());
     let number = DeviceNumber::from(fs::metadata(&node)?.rdev());
     let held = BlockDevice::open(&node, number, Claim::Shared).map_err(io::Error::other);
     // From now on it lives as long as it is open.
-    run("losetup", &["--detach".as_ref(), &node])?;
+    tool::run("losetup", &["--detach".as_ref(), &node])?;
     let (held, own) = (held?, fs::metadata(file)?);
     let is_own = held.loop_file().is_some_and(|found| found.inode == (own.dev(), own.ino()));
     if is_own && held.geometry().bytes == own.len() {
         Ok((node, held))
     } else {
         Err(io::Error::other(format!("{} is not the device that was made; nothing was written", node.display())))
-    }
-}
-
-/// Runs a tool to its end; returns what it says on stdout.
-fn run(tool: &str, arguments: &[&Path]) -> io::Result<String> {
-    let done = Command::new(tool).args(arguments).output().map_err(|error| io::Error::other(format!("{tool}: {error}")))?;
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if done.status.success() {
-        Ok(said(&done.stdout))
-    } else {
-        Err(io::Error::other(format!("{tool} {arguments:?}: {}", said(&done.stderr).trim())))
     }
 }

@@ -1,5 +1,6 @@
 //! isoflash against other programs that write sticks: who has the image on the device, proved, sooner? By hand, as root: `make bench`;
-//! `QUICK=1` takes small images and three rounds. docs/performance.md says what came out.
+//! `QUICK=1` takes small images and three rounds, and a word picks targets (`cargo bench --bench speed -- slow`). docs/performance.md says what
+//! came out.
 //!
 //! All write to the same [`device`], a loop device of a file in memory: once as fast as it is, and twice as slow as a stick, by [`fuse`] and
 //! [`pace`]. The [`contestants`] take turns, in another order each round; each [`run`] is watched from outside, and its [`figures`] make the
@@ -15,6 +16,7 @@ mod machine;
 mod pace;
 mod run;
 mod table;
+mod tool;
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -55,7 +57,7 @@ const TARGETS: [Target; 3] = [
     Target {
         name: "A slow stick: 10 MB/s to write, 40 MB/s to read",
         speed: Some(Speed { writing: 10 * MB, reading: 40 * MB }),
-        image: [64, 16],
+        image: [192, 16],
     },
 ];
 
@@ -65,10 +67,12 @@ const ROUNDS: [u32; 2] = [5, 3];
 const MEMORY: &str = "/dev/shm";
 
 fn main() -> Result<()> {
-    let quick = usize::from(std::env::args().any(|argument| argument == "--quick"));
+    // cargo gives --bench.
+    let (options, words): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let quick = usize::from(options.iter().any(|option| option == "--quick"));
     let stop = Stop::listen()?;
     println!("{}; load {} at the beginning.\n", machine::describe(), machine::load());
-    for target in &TARGETS {
+    for target in TARGETS.iter().filter(|target| words.iter().all(|word| target.name.contains(word))) {
         let folder = tempfile::tempdir_in(MEMORY)?;
         println!("{}", measure(target, folder.path(), target.image[quick] * MIB, ROUNDS[quick], &stop)?);
     }
@@ -132,24 +136,23 @@ fn goals(target: &Target, rows: &[Row], digests: &[f64]) -> Vec<Goal> {
     let ratios = |name, ratio: fn(f64, Rival) -> f64| {
         runs(name).iter().zip(rivals.clone()).map(|(run, rival)| ratio(run.verified, rival)).collect::<Vec<f64>>()
     };
-    let whole = match target.speed {
-        None => Goal {
+    if target.speed.is_none() {
+        return vec![Goal {
             name: "isoflash's speed by that of dd or SHA-256, whichever is slower",
             // The digests want a core each, beside the copying.
             bound: Bound::AtLeast(if machine::cores() > 2 { 0.9 } else { 0.8 }),
             ratios: ratios(ISOFLASH, |seconds, rival| rival.device_or_digest() / seconds),
-        },
-        Some(_) => Goal {
-            name: "isoflash's time by dd's write and dd's read",
-            bound: Bound::AtMost(1.02),
-            ratios: ratios(ISOFLASH, |seconds, rival| seconds / rival.device()),
-        },
+        }];
+    }
+    let whole = Goal {
+        name: "isoflash's time by dd's write and dd's read",
+        bound: Bound::AtMost(1.02),
+        ratios: ratios(ISOFLASH, |seconds, rival| seconds / rival.device()),
     };
     let delta = Goal {
         name: "isoflash --delta's time, 5 % differing, by two reads and 0.05 of a write of dd",
         bound: Bound::AtMost(1.1),
         ratios: ratios(DELTA, |seconds, rival| seconds / rival.delta()),
     };
-    let goals = [whole, delta];
-    goals.into_iter().filter(|goal| !goal.ratios.is_empty()).collect()
+    [whole, delta].into_iter().filter(|goal| !goal.ratios.is_empty()).collect()
 }
