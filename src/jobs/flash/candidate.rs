@@ -102,12 +102,7 @@ pub(super) fn all<T>(each: impl ExactSizeIterator<Item = (String, Result<T, Fail
 }
 
 /// Does the person want all of them? After a no, nobody is asked about the next.
-pub(super) fn permit(
-    candidates: &[Candidate<'_>],
-    request: &Request,
-    source: &Source,
-    ask: &mut Ask<'_>,
-) -> Result<(), Failure> {
+pub(super) fn permit(candidates: &[Candidate<'_>], request: &Request, source: &Source, ask: &mut Ask<'_>) -> Result<(), Failure> {
     for candidate in candidates {
         candidate.permit(request, source, ask).map_err(|failure| match candidates {
             [_] => failure,

@@ -168,7 +168,9 @@ pub(super) fn result(mut ends: Vec<MediumEnd>) -> JobResult {
             }
         }
     }
-    let digests = ends.iter().find(|end| end.status == Status::Done).map_or_else(Default::default, |end| end.digests.clone());
+    // Whoever reads only these is not to take them for a success.
+    let digests = if status == Status::Done { ends.first().map(|end| end.digests.clone()) } else { None };
+    let digests = digests.unwrap_or_default();
     JobResult { reasons, digests, outcome: Some(Outcome::Media(MediaOutcome { media: ends })), ..JobResult::new(status) }
 }
 

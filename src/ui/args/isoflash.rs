@@ -163,7 +163,15 @@ mod tests {
         let operands = args(&["a.iso", "/dev/sdb"]).operands().unwrap();
         assert_eq!((operands.image, operands.media), (ImageOperand::Path("a.iso".into()), vec!["/dev/sdb".into()]));
         assert_eq!(args(&["-", "/dev/sdb"]).operands().unwrap().image, ImageOperand::Stdin);
-        for words in [&[][..], &["", "/dev/sdb"], &["a.iso", ""], &["a.iso", "-"], &["emulated:a", "b"], &["a", "b", ""], &["a", "b", "c", "--expect", "size=1G"]] {
+        for words in [
+            &[][..],
+            &["", "/dev/sdb"],
+            &["a.iso", ""],
+            &["a.iso", "-"],
+            &["emulated:a", "b"],
+            &["a", "b", ""],
+            &["a", "b", "c", "--expect", "size=1G"],
+        ] {
             assert!(args(words).operands().unwrap_err().to_string().contains("try: isoflash"), "{words:?}");
         }
         assert_eq!(args(&["a.iso", "/dev/sdb", "/dev/sdc"]).operands().unwrap().media, ["/dev/sdb", "/dev/sdc"]);

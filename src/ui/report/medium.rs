@@ -119,8 +119,7 @@ pub(super) fn table(media: &[MediumEnd]) -> Vec<String> {
     };
     let head = ["medium", "serial", "verdict", "bytes", "time", "rate"].map(String::from);
     let rows: Vec<[String; 6]> = std::iter::once(head).chain(media.iter().map(row)).collect();
-    let widths: [usize; 6] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let widths: [usize; 6] = std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     let line = |row: &[String; 6]| {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         cells.join("  ").trim_end().to_string()
@@ -130,10 +129,12 @@ pub(super) fn table(media: &[MediumEnd]) -> Vec<String> {
 
 /// The name that the digests of several media stand beside, and what they are of.
 pub(super) fn of_all(media: &[MediumEnd]) -> (String, Option<String>) {
-    let Some(good) = media.iter().find(|end| end.status == Status::Done) else { return Default::default() };
-    let outcome = &good.outcome;
-    let comment = outcome.verified.then(|| format!("# the first {} bytes of each medium that is verified, read back from it", outcome.bytes));
-    (digest_name(outcome.image.as_deref(), &outcome.medium), comment)
+    let Some(FlashOutcome { image, medium, bytes, .. }) = media.first().map(|end| &end.outcome) else {
+        return (String::new(), None);
+    };
+    let are_verified = media.iter().all(|end| end.outcome.verified);
+    let comment = are_verified.then(|| format!("# the first {bytes} bytes of each medium, read back from it"));
+    (digest_name(image.as_deref(), medium), comment)
 }
 
 pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<String> {
