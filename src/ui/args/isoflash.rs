@@ -15,8 +15,9 @@ use super::{Arguments, Checksum, Show, UsageError};
 /// Writes an image to a stick, reads every byte back, and compares.
 ///
 /// MEDIUM is /dev/sdb, a link in /dev/disk/by-id, a new file, or emulated:FILE,size=64M to practise. Without MEDIUM you choose from the
-/// sticks that may be written; several are written at once, each at its own pace. IMAGE - is stdin. Disks that are built in, in use, or part of the running system are refused. Until
-/// everything else is proved, the first MiB stays zero: a stick that was left half-way does not boot.
+/// sticks that may be written; several are written at once, each at its own pace. IMAGE - is stdin. Disks that are built in, in use, or
+/// part of the running system are refused. Until everything else is proved, the first MiB stays zero: a stick that was left half-way does
+/// not boot.
 ///
 /// Exit status: 0 written and verified, 1 failed, 2 usage, 4 the stick does not hold what was written, 5 refused, 6 the image does not match
 /// its checksum, 7 stopped or unplugged.
