@@ -28,6 +28,7 @@ mod kinds_of_disc;
 mod large_disc;
 mod limits;
 mod log;
+mod many_sticks;
 mod mapfile_both_ways;
 mod outputs;
 mod picture;

@@ -31,17 +31,19 @@ pub(super) struct Claimed<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// Finds what the operand names, and why it may not be written. `begun` is what its result says so far.
+    /// Finds what the operand names, and why it may not be written. `begun` is what its result says so far, `name` gives the name of one of
+    /// several.
     pub(super) fn find(
         operand: &'a TargetOperand,
         (source, request, expected): (&Source, &Request, Option<&Expected>),
         begun: &mut FlashOutcome,
+        name: impl Fn(&str) -> Option<String>,
         observer: &mut dyn Observer,
     ) -> Result<Self, Failure> {
         let target = Target::find(operand, request, source)?;
         begun.medium = target.card().node;
         if let Some(judged) = target.judged() {
-            judged.tell(observer);
+            judged.tell(&mut Named { medium: name(&begun.medium), next: observer });
         }
         target.refuse(source, request)?;
         ledger::check(request, source, &target)?;

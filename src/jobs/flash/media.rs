@@ -51,8 +51,9 @@ impl Order<'_> {
                 .zip(takers)
                 .map(|(claimed, image)| {
                     let unstarted = (claimed.card.serial.clone(), claimed.outcome.clone());
+                    let name = are_several.then(|| claimed.card.node.clone());
                     let (tell, ledger) = (tell.clone(), &ledger);
-                    let work = move || self.write_one(claimed, image, are_several, ledger, tell);
+                    let work = move || self.write_one(claimed, image, name, ledger, tell);
                     (Builder::new().name("medium".into()).spawn_scoped(scope, work), unstarted)
                 })
                 .collect();
@@ -77,17 +78,18 @@ impl Order<'_> {
         })
     }
 
+    /// Writes and proves one of them; it has a name where there are several.
     fn write_one(
         &self,
         claimed: Claimed<'_>,
         image: Taker,
-        are_several: bool,
+        name: Option<String>,
         ledger: &OnceLock<Result<(), Failure>>,
         mut tell: Sender<Event>,
     ) -> MediumEnd {
         let Claimed { target, mut opened, card, mut outcome, journal } = claimed;
-        let medium = are_several.then(|| card.node.clone());
-        let mut observer = Named { medium, next: &mut tell };
+        let are_several = name.is_some();
+        let mut observer = Named { medium: name, next: &mut tell };
         let writing = Writing {
             request: self.request,
             source: self.source,
@@ -104,6 +106,8 @@ impl Order<'_> {
             reasons.extend(after(self.request, &opened));
             Ok(Done { digests, reasons })
         });
+        // Who hears that it is done with may take it out.
+        drop((target, opened));
         let elapsed = self.start.elapsed().as_millis() as u64;
         let (status, reasons, digests) = match done {
             Ok(done) => (Status::Done, done.reasons, named(done.digests)),
@@ -162,19 +166,18 @@ pub(super) fn result(mut ends: Vec<MediumEnd>) -> JobResult {
         return JobResult { reasons, digests, outcome: Some(Outcome::Flash(outcome)), ..JobResult::new(status) };
     }
     let status = ends.iter().fold(Status::Done, |status, end| status.and(end.status));
-    let mut reasons: Vec<String> = Vec::new();
     let (first, others): (Vec<_>, Vec<_>) = ends.iter().partition(|end| end.status == status);
-    for end in first.into_iter().chain(others) {
-        for reason in &end.reasons {
-            // What is true of all of them is said once.
-            let is_common = ends.iter().all(|end| end.reasons.contains(reason));
-            let reason = if is_common { reason.clone() } else { naming(&end.outcome.medium, reason) };
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
-    }
-    let digests = ends.iter().find(|end| end.status == Status::Done).map_or_else(Default::default, |end| end.digests.clone());
+    // What is true of all of them is said once.
+    let is_common = |reason: &&String| ends.iter().all(|end| end.reasons.contains(reason));
+    let of_one = |end: &MediumEnd| {
+        let reasons = end.reasons.iter().filter(|reason| !is_common(reason));
+        reasons.map(|reason| naming(&end.outcome.medium, reason)).collect::<Vec<_>>()
+    };
+    let mut reasons: Vec<String> = first.into_iter().chain(others).flat_map(of_one).collect();
+    reasons.extend(ends.iter().take(1).flat_map(|end| end.reasons.iter().filter(is_common).cloned()));
+    // Whoever reads only these is not to take them for a success.
+    let digests = if status == Status::Done { ends.first().map(|end| end.digests.clone()) } else { None };
+    let digests = digests.unwrap_or_default();
     JobResult { reasons, digests, outcome: Some(Outcome::Media(MediaOutcome { media: ends })), ..JobResult::new(status) }
 }
 

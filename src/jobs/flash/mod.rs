@@ -172,11 +172,9 @@ fn attempt(
     let expected = expected.map_err(|error| Failure::usage(format!("the checksum list: {error}")))?;
 
     let name = |medium: &str| (operands.len() > 1).then(|| medium.to_string());
-    let candidates = candidate::all(operands.iter().map(|operand| {
-        let mut observer = Named { medium: name(&operand.name()), next: observer };
-        let found = Candidate::find(operand, (&source, request, expected.as_ref()), begun, &mut observer);
-        (operand.name(), found)
-    }))?;
+    let given = (&source, request, expected.as_ref());
+    let candidates =
+        candidate::all(operands.iter().map(|operand| (operand.name(), Candidate::find(operand, given, begun, name, observer))))?;
     candidate::refuse_doubles(&candidates)?;
     if request.dry_run {
         let look = |candidate: Candidate<'_>| {

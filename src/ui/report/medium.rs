@@ -129,12 +129,12 @@ pub(super) fn table(media: &[MediumEnd]) -> Vec<String> {
 
 /// The name that the digests of several media stand beside, and what they are of.
 pub(super) fn of_all(media: &[MediumEnd]) -> (String, Option<String>) {
-    let Some(good) = media.iter().find(|end| end.status == Status::Done) else { return Default::default() };
-    let outcome = &good.outcome;
-    let comment = outcome
-        .verified
-        .then(|| format!("# the first {} bytes of each medium that is verified, read back from it", outcome.bytes));
-    (digest_name(outcome.image.as_deref(), &outcome.medium), comment)
+    let Some(FlashOutcome { image, medium, bytes, .. }) = media.first().map(|end| &end.outcome) else {
+        return (String::new(), None);
+    };
+    let are_verified = media.iter().all(|end| end.outcome.verified);
+    let comment = are_verified.then(|| format!("# the first {bytes} bytes of each medium, read back from it"));
+    (digest_name(image.as_deref(), medium), comment)
 }
 
 pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<String> {
