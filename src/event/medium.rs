@@ -19,12 +19,19 @@ pub struct FlashOutcome {
     pub medium: String,
     /// Bytes of the image, as far as they are known.
     pub bytes: u64,
+    /// Bytes of it that count, with a block map: what lies between them is what was on the medium before. `None` where all do.
+    pub mapped: Option<u64>,
     /// Bytes of the image that were sent to the medium, with zeros up to a whole sector.
     pub written: u64,
     /// Bytes that it held already, and that were left alone.
     pub kept: u64,
     /// Bytes that it made zero by itself.
     pub punched: Spans,
+    /// Where the backup of the image's GPT is now, if it was moved to the end of the medium; its primary header and the protective MBR are others
+    /// than the image's then, and count as the image's.
+    pub gpt: Option<MovedGpt>,
+    /// Bytes behind the image that were made zero, so that nothing acts on what was there.
+    pub wiped: Spans,
     /// Every byte was read back from the medium, and is the image's.
     pub verified: bool,
     /// Bytes of the medium that are not the image's.
@@ -33,6 +40,15 @@ pub struct FlashOutcome {
     pub unreadable: Spans,
     /// What is wrong with the medium, where that is proved.
     pub finding: Option<Defect>,
+}
+
+/// A backup GPT at the end of a medium: bytes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MovedGpt {
+    /// Where its array of entries begins.
+    pub array: u64,
+    /// Where its header begins, in the last sector.
+    pub header: u64,
 }
 
 /// What is wrong with a medium that does not hold what was written to it.

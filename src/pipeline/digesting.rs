@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
-use crate::trust::{Algorithm, Digests, Sums};
+use crate::medium::{Span, Spans};
+use crate::trust::{Algorithm, Digests, Sums, sha256};
 
 use super::chunks::Chunk;
 
@@ -29,6 +30,11 @@ pub struct Digested {
 impl Digesting {
     /// Starts both threads. Errors: the system has none left.
     pub fn start(algorithms: BTreeSet<Algorithm>) -> io::Result<Self> {
+        Self::start_leaving_out(algorithms, Spans::default())
+    }
+
+    /// The same, with zeros in place of these bytes in the digests of chunks.
+    pub fn start_leaving_out(algorithms: BTreeSet<Algorithm>, left_out: Spans) -> io::Result<Self> {
         // The pool of buffers bounds what lies in these queues.
         let (to_whole, whole) = channel();
         let (to_each, each) = channel();
@@ -36,7 +42,7 @@ impl Digesting {
             to_whole,
             to_each,
             whole: Builder::new().name("digest".into()).spawn(move || digest_all(algorithms, &whole))?,
-            each: Builder::new().name("ledger".into()).spawn(move || digest_each(&each))?,
+            each: Builder::new().name("ledger".into()).spawn(move || digest_each(&each, &left_out))?,
         })
     }
 
@@ -62,11 +68,15 @@ fn digest_all(algorithms: BTreeSet<Algorithm>, chunks: &Receiver<Arc<Chunk>>) ->
     sums.finish()
 }
 
-fn digest_each(chunks: &Receiver<Arc<Chunk>>) -> Vec<String> {
+fn digest_each(chunks: &Receiver<Arc<Chunk>>, left_out: &Spans) -> Vec<String> {
     let digest = |chunk: Arc<Chunk>| {
-        let mut sums = Sums::new([Algorithm::Sha256]);
-        sums.update(chunk.bytes());
-        sums.finish().into_values().collect()
+        let bytes = chunk.bytes();
+        if left_out.within(Span { offset: chunk.offset, length: bytes.len() as u64 }).next().is_none() {
+            return sha256(bytes);
+        }
+        let mut bytes = bytes.to_vec();
+        left_out.blank(&mut bytes, chunk.offset);
+        sha256(&bytes)
     };
     chunks.iter().map(digest).collect()
 }

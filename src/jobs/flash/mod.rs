@@ -3,10 +3,12 @@
 //! [`run`] tells the story: the image, the medium, may it be written, does the person want it (`permission`); then the passes (`writing`):
 //! everything but the first MiB is written, flushed, read back and compared; the first MiB comes last.
 
+mod after;
 mod card;
 mod disk;
 mod judged;
 mod ledger;
+mod mapping;
 mod passes;
 mod permission;
 mod source;
@@ -25,6 +27,7 @@ use crate::sys::topology::Block;
 use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation};
 
+use super::bmap::BmapOperand;
 use super::{Ask, Failure, worker};
 pub use passes::Course;
 pub use source::ImageOperand;
@@ -45,7 +48,9 @@ pub struct Request {
     pub expectation: Option<Expectation>,
     /// Where the chunks' digests are kept.
     pub ledger: Option<PathBuf>,
-    /// What of the image is written.
+    /// The block map that says what of the image is written; `None` for all of it.
+    pub bmap: Option<BmapOperand>,
+    /// What of it is sent to the medium.
     pub course: Course,
     /// What is done about reading back.
     pub proof: Proof,
@@ -57,6 +62,10 @@ pub struct Request {
     pub overwrite_file: bool,
     /// An image with holes is written unasked.
     pub allow_holes: bool,
+    /// Put the backup GPT at the end of the medium.
+    pub fix_gpt: bool,
+    /// What is done about old signatures behind the image.
+    pub wipe: Wipe,
     /// Eject after success.
     pub eject: bool,
     /// Look, and write nothing.
@@ -70,6 +79,15 @@ pub enum Proof {
     ReadBack,
     /// Nothing; and the report says so.
     None,
+}
+
+/// What is done about what systems act on behind the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wipe {
+    /// It is named.
+    Nothing,
+    /// It is made zero.
+    Signatures,
 }
 
 /// What the person says the medium is.
@@ -142,10 +160,11 @@ fn attempt(
     stop: &Stop,
     outcome: &mut FlashOutcome,
 ) -> Result<Done, Failure> {
-    let source = Source::open(&request.image)?;
+    let source = Source::open(&request.image, request.bmap.as_ref())?;
     outcome.image = source.path().map(Path::to_path_buf);
     outcome.bytes = source.bytes().unwrap_or(0);
     observer.event(&Event::Source(source.summary()));
+    source.mapping.tell(source.path(), observer);
     let expected = request.expectation.as_ref().map(|expectation| expectation.of(&source.file_name())).transpose();
     let expected = expected.map_err(|error| Failure::usage(format!("the checksum list: {error}")))?;
 
@@ -156,6 +175,7 @@ fn attempt(
     }
     target.refuse(&source, request)?;
     ledger::check(request, &source, &target)?;
+    after::check(request, &source, &target)?;
     let card = target.card();
     permission::check_identity(&request.identity, &card)?;
     if request.dry_run {
@@ -225,6 +245,7 @@ fn dry_run(request: &Request, source: &Source, target: &Target<'_>) -> Done {
     };
     let holes = if source.holes.bytes() > 0 { ", holes and all (in scripts with --allow-holes)" } else { "" };
     let mut reasons = vec![format!("would {mounted}write {}{holes} to {}; nothing was written", source.name(), card.node)];
+    reasons.extend(source.mapping.described());
     reasons.extend(card.contents.iter().map(|line| format!("it holds {line}")));
     let unusual = permission::unusual(request, target);
     if !unusual.is_empty() {

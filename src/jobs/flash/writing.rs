@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::event::{FlashOutcome, Observer};
-use crate::image::signature::{self, Kind};
-use crate::jobs::{Failure, cards};
+use crate::jobs::Failure;
 use crate::pipeline::CHUNK;
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests, Expected, Ledger};
 
+use super::after::{self, Gpt, LeftBehind};
 use super::passes::Passes;
 use super::source::Source;
 use super::target::{Opened, Target};
@@ -42,6 +42,9 @@ impl Writing<'_> {
             .chain(self.expected.iter().flat_map(|expected| expected.algorithms()))
             .collect();
         let mut passes = Passes::new(self.source, Arc::clone(&self.opened.medium), self.request.course, outcome, observer, stop);
+        if self.request.fix_gpt {
+            passes.gpt = Gpt::Wanted;
+        }
         let written = passes.write_body(algorithms.clone())?;
         let mut reasons = Vec::new();
         if self.source.has_changed() {
@@ -57,43 +60,37 @@ impl Writing<'_> {
                 }
             }
         }
+        let end = passes.outcome.bytes.next_multiple_of(self.opened.medium.geometry().sector.into());
+        let judged = self.target.judged();
+        let left_behind = LeftBehind::find(self.request, judged, end, self.opened.medium.geometry().sector);
+        let behind = after::pieces(&passes.gpt, &left_behind.wiped, end)?;
+        passes.write_behind(&behind)?;
         let proved = match self.request.proof {
             Proof::ReadBack => Some(passes.prove_body(&written, algorithms)?),
             Proof::None => None,
         };
+        if proved.is_some() {
+            passes.prove_behind(&behind)?;
+        }
         self.check_disk(&passes)?;
         passes.write_head()?;
         if proved.is_some() {
             passes.prove_head(&written)?;
+            passes.prove_behind(&behind)?;
             self.check_disk(&passes)?;
         }
+        reasons.extend(passes.gpt.told());
+        (passes.outcome.gpt, passes.outcome.wiped) = (passes.gpt.moved(), left_behind.wiped.clone());
         outcome.verified = proved.is_some();
         let sha256 = written.digests.get(&Algorithm::Sha256).cloned().unwrap_or_default();
         let ledger = Ledger::new(outcome.bytes, CHUNK as u32, sha256, written.chunks.clone());
-        reasons.extend(self.left_behind(outcome.bytes));
+        reasons.extend(left_behind.told());
         if let (Target::File(path, _), Proof::ReadBack) = (self.target, self.request.proof) {
             reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
         }
         let mut digests = proved.unwrap_or(written).digests;
         digests.retain(|algorithm, _| self.request.digests.contains(algorithm));
         Ok(Written { digests, reasons, ledger })
-    }
-
-    /// What lay on the medium before, and is not covered by the image.
-    fn left_behind(&self, bytes: u64) -> Option<String> {
-        let geometry = self.opened.medium.geometry();
-        let end = bytes.next_multiple_of(geometry.sector.into());
-        let old: Vec<String> = signature::beyond(self.target.judged().map_or(&[], |judged| &judged.contents), end)
-            // What systems look for at the end of a disk.
-            .filter(|found| matches!(found.kind, Kind::GptBackup | Kind::Md | Kind::Zfs))
-            .map(|found| format!("{} at byte {}", cards::named(found), found.offset))
-            .collect();
-        (!old.is_empty()).then(|| {
-            format!(
-                "behind the image lies what was there before: {}; some systems act on it (`wipefs` shows and removes such signs)",
-                old.join(", ")
-            )
-        })
     }
 
     /// The image is not what it should be: the medium keeps its first MiB zero.

@@ -56,7 +56,11 @@ pub(super) fn flashed(outcome: &FlashOutcome, result: &JobResult) -> Vec<String>
     let spared = [(outcome.kept, "were there already"), (outcome.punched.bytes(), "are zeros that it made by itself")];
     let spared = spared.into_iter().filter(|(spared, _)| *spared > 0);
     let spared: String = spared.map(|(spared, why)| format!(" ({} {why})", bytes(spared))).collect();
-    vec![format!("done    {}: {} {proof}{spared}, in {}", Escaped(&outcome.medium), bytes(outcome.bytes), time(result.elapsed))]
+    let size = match outcome.mapped {
+        Some(mapped) => format!("mapped ranges only, {} of {},", bytes(mapped), bytes(outcome.bytes)),
+        None => bytes(outcome.bytes),
+    };
+    vec![format!("done    {}: {size} {proof}{spared}, in {}", Escaped(&outcome.medium), time(result.elapsed))]
 }
 
 pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<String> {
@@ -100,7 +104,10 @@ fn place(span: Span) -> String {
 
 /// The comment above digests: what they are of.
 pub(super) fn read_back(outcome: &FlashOutcome) -> Option<String> {
-    outcome.verified.then(|| format!("# the first {} bytes of {}, read back from it", outcome.bytes, Escaped(&outcome.medium)))
+    let gpt = if outcome.gpt.is_some() { ", its GPT taken as the image has it" } else { "" };
+    outcome
+        .verified
+        .then(|| format!("# the first {} bytes of {}, read back from it{gpt}", outcome.bytes, Escaped(&outcome.medium)))
 }
 
 /// The same of a medium that was compared.

@@ -1,7 +1,7 @@
 //! What of the image is written: everything, or only what the medium does not hold already; and zeros as zeros.
 
 use crate::jobs::Failure;
-use crate::medium::{Poison, Spans};
+use crate::medium::{Poison, Span, Spans};
 use crate::sys::Buffer;
 
 use super::Passes;
@@ -35,8 +35,17 @@ pub(super) struct Held {
 }
 
 impl Passes<'_> {
-    /// Puts these bytes where they belong: whole sectors, at most a chunk.
+    /// Puts these bytes where they belong: whole sectors, at most a chunk. What the block map leaves out is not touched.
     pub(super) fn put(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
+        let all = Span { offset, length: bytes.len() as u64 };
+        for part in self.source.mapping.left_out.gaps(all).sectors(self.medium.geometry().sector).iter() {
+            let from = (part.offset - offset) as usize;
+            self.put_mapped(&bytes[from..from + part.length as usize], part.offset)?;
+        }
+        Ok(())
+    }
+
+    fn put_mapped(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
         if offset >= self.course.compared {
             return self.put_anew(bytes, offset);
         }

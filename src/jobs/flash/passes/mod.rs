@@ -1,11 +1,13 @@
 //! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, and comes
 //! last, when every other byte was read back: a stick that was left half-way boots nowhere.
 
+mod behind;
 mod course;
 mod marks;
 mod proof;
 mod symptom;
 mod trouble;
+mod view;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,13 +21,14 @@ use crate::pipeline::{Chunk, Digested, Digesting, stream};
 use crate::sys::{Buffer, Stop};
 use crate::trust::Algorithm;
 
+use super::after::Gpt;
 use super::source::{Source, refuse_packed};
 pub use course::Course;
 use course::Held;
 use trouble::thread_failed;
 
 /// What is withheld: MBR, GPT, and the volume descriptors that El Torito begins with.
-const HEAD: usize = 1 << 20;
+pub(super) const HEAD: usize = 1 << 20;
 
 /// Bytes that are written at once when a longer write failed, to find out where.
 const PIECE: usize = 64 << 10;
@@ -41,6 +44,8 @@ pub(super) struct Passes<'a> {
     observer: &'a mut dyn Observer,
     stop: &'a Stop,
     course: Course,
+    /// What becomes of the image's GPT.
+    pub(super) gpt: Gpt,
     held: Held,
     /// The medium makes zeros by itself, or was not asked yet.
     punches: bool,
@@ -72,6 +77,7 @@ impl<'a> Passes<'a> {
             observer,
             stop,
             course,
+            gpt: Gpt::Stays,
             held: Held::default(),
             punches: true,
             start: Instant::now(),
@@ -86,7 +92,8 @@ impl<'a> Passes<'a> {
     /// Writes everything but the head, which becomes zero, and flushes it. Returns the digests of what was read from the source.
     pub(super) fn write_body(&mut self, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
         self.phase(TransferPhase::Write);
-        let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
+        let left_out = self.source.mapping.left_out.clone();
+        let digesting = Digesting::start_leaving_out(algorithms, left_out).map_err(thread_failed)?;
         let (reader, total, stop) = (self.source.reader(), self.source.bytes(), self.stop.clone());
         let written = stream(reader, &digesting, &stop, |chunk| {
             self.write_chunk(chunk)?;
@@ -98,6 +105,7 @@ impl<'a> Passes<'a> {
         if self.outcome.bytes == 0 {
             return Err(Failure::refused(format!("{} is empty: nothing was written", self.source.name())));
         }
+        self.outcome.mapped = self.source.mapping.written(self.outcome.bytes);
         self.phase(TransferPhase::Flush);
         self.settle()?;
         digesting.finish().map_err(Failure::failed)
@@ -111,11 +119,13 @@ impl<'a> Passes<'a> {
         // A file was looked at before; of a pipe this is the first that is seen.
         refuse_packed(chunk.bytes(), self.source.name())?;
         let (head, rest) = sectors.split_at(sectors.len().min(HEAD));
+        self.gpt.decide(head, self.medium.geometry())?;
         let mut withheld = Buffer::new(head.len());
         // Before anything else: from here on the old contents boot no more, and the new ones not yet.
         self.write(&withheld, 0)?;
         self.settle()?;
         withheld.copy_from_slice(head);
+        self.gpt.apply(&mut withheld);
         self.head = Some(Arc::new(withheld));
         // A chunk's middle is page-aligned: HEAD is a multiple of 4096.
         if rest.is_empty() { Ok(()) } else { self.put(rest, HEAD as u64) }
