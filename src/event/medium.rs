@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::image::partitions::relocation::Relocation;
 use crate::medium::Spans;
 use crate::status::Status;
 
@@ -51,6 +52,12 @@ pub struct MovedGpt {
     pub header: u64,
 }
 
+impl From<&Relocation> for MovedGpt {
+    fn from(relocation: &Relocation) -> Self {
+        Self { array: relocation.array, header: relocation.header }
+    }
+}
+
 /// What is wrong with a medium that does not hold what was written to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -88,6 +95,10 @@ pub struct VerifyOutcome {
     pub against: Against,
     /// Bytes that were looked at.
     pub bytes: u64,
+    /// Bytes of the ranges of a block map; `None` without one.
+    pub mapped: Option<u64>,
+    /// Where the backup of the image's GPT is on the medium, if it was moved to the end: what is other for that counts as the image's.
+    pub gpt: Option<MovedGpt>,
     /// Every byte that was looked at is as expected.
     pub identical: bool,
     /// Bytes of the medium that are not as expected.
@@ -111,6 +122,8 @@ pub enum Against {
     Checksum,
     /// A ledger.
     Ledger,
+    /// A block map.
+    Bmap,
     /// Another reading of the same medium.
     Reading,
 }

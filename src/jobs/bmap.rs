@@ -30,7 +30,9 @@ impl BmapOperand {
     fn path(&self, image: Option<&Path>) -> Result<PathBuf, Failure> {
         match (self, image) {
             (Self::File(path), _) => Ok(path.clone()),
-            (Self::Beside, None) => Err(Failure::usage("nothing lies beside stdin; name the block map: --bmap=FILE")),
+            (Self::Beside, None) => {
+                Err(Failure::usage("there is no file that a block map could lie beside; name it: --bmap=FILE"))
+            }
             (Self::Beside, Some(image)) => beside_image(image)
                 .ok_or_else(|| Failure::failed(format!("no block map lies beside {}; name it: --bmap=FILE", image.display()))),
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::event::{Against, Checked, FlashOutcome, JobResult, ListedTarget, MediumCard, SourceSummary, VerifyOutcome};
+use crate::event::{Against, Checked, FlashOutcome, JobResult, ListedTarget, MediumCard, MovedGpt, SourceSummary, VerifyOutcome};
 use crate::medium::{Span, Spans};
 use crate::status::Status;
 use crate::ui::escape::Escaped;
@@ -72,6 +72,7 @@ pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<Strin
         Against::Image => format!("equal {image}"),
         Against::Checksum => "have the digest that was expected".into(),
         Against::Ledger => "are as the ledger says".into(),
+        Against::Bmap => format!("are as the block map says, mapped ranges only, of {}", bytes(outcome.bytes)),
         Against::Reading => "came out the same twice".into(),
     };
     let left_out = outcome.unreadable.union(&outcome.holes).bytes();
@@ -79,7 +80,7 @@ pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<Strin
         Status::Done => ("same   ", String::new()),
         _ => ("partly ", format!("; nothing is known of the other {}", bytes(left_out))),
     };
-    let compared = bytes(outcome.bytes.saturating_sub(left_out));
+    let compared = bytes(outcome.mapped.unwrap_or(outcome.bytes).saturating_sub(left_out));
     let medium = Escaped(&outcome.medium);
     vec![format!("{verdict} {medium}: {compared} {how}{rest}, in {}", time(result.elapsed))]
 }
@@ -102,9 +103,14 @@ fn place(span: Span) -> String {
     format!("bytes {} to {} ({})", span.offset, span.end().saturating_sub(1), bytes(span.length))
 }
 
+/// What the digests of a medium leave out of account.
+fn moved(gpt: Option<MovedGpt>) -> &'static str {
+    if gpt.is_some() { ", its GPT taken as the image has it" } else { "" }
+}
+
 /// The comment above digests: what they are of.
 pub(super) fn read_back(outcome: &FlashOutcome) -> Option<String> {
-    let gpt = if outcome.gpt.is_some() { ", its GPT taken as the image has it" } else { "" };
+    let gpt = moved(outcome.gpt);
     outcome
         .verified
         .then(|| format!("# the first {} bytes of {}, read back from it{gpt}", outcome.bytes, Escaped(&outcome.medium)))
@@ -113,7 +119,8 @@ pub(super) fn read_back(outcome: &FlashOutcome) -> Option<String> {
 /// The same of a medium that was compared.
 pub(super) fn looked_at(outcome: &VerifyOutcome) -> Option<String> {
     let unreadable = if outcome.unreadable.is_empty() { "" } else { "; what could not be read counts as zeros" };
-    Some(format!("# the first {} bytes of {}{unreadable}", outcome.bytes, Escaped(&outcome.medium)))
+    let gpt = moved(outcome.gpt);
+    Some(format!("# the first {} bytes of {}{gpt}{unreadable}", outcome.bytes, Escaped(&outcome.medium)))
 }
 
 /// The name that digests stand beside: the image's, or else the medium's.

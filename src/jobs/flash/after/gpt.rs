@@ -62,8 +62,7 @@ impl Gpt {
 
     /// For the result.
     pub(in crate::jobs::flash) fn moved(&self) -> Option<MovedGpt> {
-        let Self::Moved(relocation) = self else { return None };
-        Some(MovedGpt { array: relocation.array, header: relocation.header })
+        if let Self::Moved(relocation) = self { Some(relocation.into()) } else { None }
     }
 
     /// What a person should know of it.
