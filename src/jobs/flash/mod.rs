@@ -246,6 +246,12 @@ fn dry_run(request: &Request, source: &Source, target: &Target<'_>) -> Done {
     let holes = if source.holes.bytes() > 0 { ", holes and all (in scripts with --allow-holes)" } else { "" };
     let mut reasons = vec![format!("would {mounted}write {}{holes} to {}; nothing was written", source.name(), card.node)];
     reasons.extend(source.mapping.described());
+    if request.fix_gpt {
+        reasons.push("the backup of its GPT, if it has one, would be put at the end of the medium".into());
+    }
+    if request.wipe == Wipe::Signatures {
+        reasons.push("what systems act on behind the image would become zero".into());
+    }
     reasons.extend(card.contents.iter().map(|line| format!("it holds {line}")));
     let unusual = permission::unusual(request, target);
     if !unusual.is_empty() {

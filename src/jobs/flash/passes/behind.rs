@@ -1,6 +1,5 @@
 //! What is written behind the image, and read back as the image is.
 
-use crate::event::TransferPhase;
 use crate::jobs::Failure;
 use crate::jobs::flash::after::Piece;
 use crate::medium::{Poison, Spans, read_around};
@@ -12,14 +11,10 @@ use super::Passes;
 impl Passes<'_> {
     /// Writes these pieces, and flushes them.
     pub(in crate::jobs::flash) fn write_behind(&mut self, pieces: &[Piece]) -> Result<(), Failure> {
-        if pieces.is_empty() {
-            return Ok(());
-        }
         for piece in pieces {
             self.write(&piece.bytes, piece.offset)?;
         }
-        self.phase(TransferPhase::Flush);
-        self.settle()
+        if pieces.is_empty() { Ok(()) } else { self.settle() }
     }
 
     /// Reads them back, and compares: before the head is written, and once more after that, as a fake stick may have put it there.
