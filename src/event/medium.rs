@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::image::partitions::relocation::Relocation;
 use crate::medium::Spans;
 use crate::status::Status;
 
@@ -20,6 +21,8 @@ pub struct FlashOutcome {
     pub medium: String,
     /// Bytes of the image, as far as they are known.
     pub bytes: u64,
+    /// Bytes of it that count, with a block map: what lies between them is what was on the medium before. `None` where all do.
+    pub mapped: Option<u64>,
     /// Bytes of the image that were sent to the medium, with zeros up to a whole sector.
     pub written: u64,
     /// Bytes of the image that an earlier run, which did not end, had written and flushed, as its journal says.
@@ -28,6 +31,11 @@ pub struct FlashOutcome {
     pub kept: u64,
     /// Bytes that it made zero by itself.
     pub punched: Spans,
+    /// Where the backup of the image's GPT is now, if it was moved to the end of the medium; its primary header and the protective MBR are others
+    /// than the image's then, and count as the image's.
+    pub gpt: Option<MovedGpt>,
+    /// Bytes behind the image that were made zero, so that nothing acts on what was there.
+    pub wiped: Spans,
     /// Every byte was read back from the medium, and is the image's.
     pub verified: bool,
     /// Bytes that did not come back right at first, and were written again.
@@ -72,6 +80,21 @@ pub struct MediaOutcome {
     pub media: Vec<MediumEnd>,
 }
 
+/// A backup GPT at the end of a medium: bytes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MovedGpt {
+    /// Where its array of entries begins.
+    pub array: u64,
+    /// Where its header begins, in the last sector.
+    pub header: u64,
+}
+
+impl From<&Relocation> for MovedGpt {
+    fn from(relocation: &Relocation) -> Self {
+        Self { array: relocation.array, header: relocation.header }
+    }
+}
+
 /// What is wrong with a medium that does not hold what was written to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -109,6 +132,10 @@ pub struct VerifyOutcome {
     pub against: Against,
     /// Bytes that were looked at.
     pub bytes: u64,
+    /// Bytes of the ranges of a block map; `None` without one.
+    pub mapped: Option<u64>,
+    /// Where the backup of the image's GPT is on the medium, if it was moved to the end: what is other for that counts as the image's.
+    pub gpt: Option<MovedGpt>,
     /// Every byte that was looked at is as expected.
     pub identical: bool,
     /// Bytes of the medium that are not as expected.
@@ -132,6 +159,8 @@ pub enum Against {
     Checksum,
     /// A ledger.
     Ledger,
+    /// A block map.
+    Bmap,
     /// Another reading of the same medium.
     Reading,
 }

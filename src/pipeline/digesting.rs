@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+use crate::medium::{Span, Spans};
 use crate::trust::{Algorithm, Digests, Sums, sha256};
 
 use super::chunks::Chunk;
@@ -62,6 +63,11 @@ impl ChunkDigests {
 impl Digesting {
     /// Starts both threads. Errors: the system has none left.
     pub fn start(algorithms: BTreeSet<Algorithm>) -> io::Result<Self> {
+        Self::start_leaving_out(algorithms, Spans::default())
+    }
+
+    /// The same, with zeros in place of these bytes in the digests of chunks.
+    pub fn start_leaving_out(algorithms: BTreeSet<Algorithm>, left_out: Spans) -> io::Result<Self> {
         // The pool of buffers bounds what lies in these queues.
         let (to_whole, whole) = channel();
         let (to_each, each) = channel();
@@ -71,7 +77,7 @@ impl Digesting {
             to_whole,
             to_each,
             whole: Builder::new().name("digest".into()).spawn(move || digest_all(algorithms, &whole))?,
-            each: Builder::new().name("ledger".into()).spawn(move || digests.digest(&each))?,
+            each: Builder::new().name("ledger".into()).spawn(move || digests.digest(&each, &left_out))?,
             chunks,
         })
     }
@@ -107,9 +113,9 @@ fn digest_all(algorithms: BTreeSet<Algorithm>, chunks: &Receiver<Arc<Chunk>>) ->
 struct Each(ChunkDigests);
 
 impl Each {
-    fn digest(self, chunks: &Receiver<Arc<Chunk>>) {
+    fn digest(self, chunks: &Receiver<Arc<Chunk>>, left_out: &Spans) {
         for chunk in chunks {
-            let digest = sha256(chunk.bytes());
+            let digest = digest_of(&chunk, left_out);
             self.0.change(|so_far| so_far.chunks.push(digest));
         }
     }
@@ -119,4 +125,14 @@ impl Drop for Each {
     fn drop(&mut self) {
         self.0.change(|so_far| so_far.is_all = true);
     }
+}
+
+fn digest_of(chunk: &Chunk, left_out: &Spans) -> String {
+    let bytes = chunk.bytes();
+    if left_out.within(Span { offset: chunk.offset, length: bytes.len() as u64 }).next().is_none() {
+        return sha256(bytes);
+    }
+    let mut bytes = bytes.to_vec();
+    left_out.blank(&mut bytes, chunk.offset);
+    sha256(&bytes)
 }

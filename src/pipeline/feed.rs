@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
+use crate::medium::Spans;
 use crate::sys::{Buffer, Stop};
 use crate::trust::Algorithm;
 
@@ -55,7 +56,7 @@ enum End {
     Broken(io::Error),
 }
 
-/// Begins to read an image for so many. `source` is asked as by [`super::stream`], and left behind in the same way if it hangs.
+/// Begins to read an image for so many. What is left out counts as zeros in the digests of chunks. `source` is asked as by [`super::stream`], and left behind in the same way if it hangs.
 ///
 /// # Errors
 /// The system has no threads left.
@@ -63,7 +64,7 @@ pub fn feed(
     mut source: impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static,
     again: Arc<Again>,
     takers: usize,
-    algorithms: BTreeSet<Algorithm>,
+    (algorithms, left_out): (BTreeSet<Algorithm>, Spans),
 ) -> io::Result<Vec<Taker>> {
     let state = State { window: VecDeque::new(), read: 0, wanted: vec![Some(0); takers], end: End::Open };
     let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), again });
@@ -74,7 +75,7 @@ pub fn feed(
         // The receiver lives in this very function.
         let _ = pool.send(Buffer::new(CHUNK));
     }
-    let digesting = Digesting::start(algorithms)?;
+    let digesting = Digesting::start_leaving_out(algorithms, left_out)?;
     let digests = digesting.chunks();
     let reader = Reader(Arc::clone(&shared));
     let read = move || {
@@ -291,7 +292,7 @@ mod tests {
         let (_folder, spool) = spool();
         for again in [file, spool] {
             let (source, asked) = source(&bytes);
-            let mut takers = feed(source, again, 3, [Algorithm::Sha256].into()).unwrap();
+            let mut takers = feed(source, again, 3, ([Algorithm::Sha256].into(), Spans::default())).unwrap();
             // The second takes nothing until the first has everything, and the third leaves.
             takers.pop();
             for mut taker in takers {
@@ -308,7 +309,7 @@ mod tests {
     fn without_a_copy_the_slowest_sets_the_pace() {
         let bytes = Arc::new(image(40 * CHUNK));
         let (source, asked) = source(&bytes);
-        let mut takers = feed(source, Arc::new(Again::Never), 2, [].into()).unwrap();
+        let mut takers = feed(source, Arc::new(Again::Never), 2, ([].into(), Spans::default())).unwrap();
         let (mut slow, mut fast) = (takers.pop().unwrap(), takers.pop().unwrap());
         let fast = std::thread::spawn(move || take(&mut fast));
         let mut at = 0;
@@ -326,7 +327,7 @@ mod tests {
     fn one_that_leaves_holds_nobody_up() {
         let bytes = Arc::new(image(40 * CHUNK));
         let (source, _) = source(&bytes);
-        let mut takers = feed(source, Arc::new(Again::Never), 2, [].into()).unwrap();
+        let mut takers = feed(source, Arc::new(Again::Never), 2, ([].into(), Spans::default())).unwrap();
         let (mut leaves, mut stays) = (takers.pop().unwrap(), takers.pop().unwrap());
         let mut left = 3;
         let ended = leaves.each(&Stop::never(), |_| {
@@ -345,12 +346,12 @@ mod tests {
             4_194_304 => Err(io::Error::from_raw_os_error(libc::EIO)),
             _ => panic!("as wanted by the test"),
         };
-        for mut taker in feed(breaks, Arc::new(Again::Never), 2, [].into()).unwrap() {
+        for mut taker in feed(breaks, Arc::new(Again::Never), 2, ([].into(), Spans::default())).unwrap() {
             let ended = taker.each(&Stop::never(), |_| Ok::<_, ()>(()));
             assert!(matches!(ended, Err(Broken::Source(at, _)) if at == CHUNK as u64));
         }
         let panics = |_: &mut [u8], _| panic!("as wanted by the test");
-        for mut taker in feed(panics, Arc::new(Again::Never), 2, [].into()).unwrap() {
+        for mut taker in feed(panics, Arc::new(Again::Never), 2, ([].into(), Spans::default())).unwrap() {
             assert!(matches!(taker.each(&Stop::never(), |_| Ok::<_, ()>(())), Err(Broken::Source(0, _))));
         }
     }
@@ -362,7 +363,7 @@ mod tests {
         let hangs = |_: &mut [u8], _| loop {
             std::thread::park();
         };
-        for mut taker in feed(hangs, Arc::new(Again::Never), 2, [].into()).unwrap() {
+        for mut taker in feed(hangs, Arc::new(Again::Never), 2, ([].into(), Spans::default())).unwrap() {
             assert!(matches!(taker.each(&stop, |_| Ok::<_, ()>(())), Err(Broken::Stopped)));
         }
     }

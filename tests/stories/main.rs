@@ -7,6 +7,7 @@
 
 mod batch;
 mod blank;
+mod bmap;
 mod checksums;
 mod common;
 mod copies;
@@ -15,6 +16,7 @@ mod drive_trouble;
 mod failing_disk;
 mod fakes;
 mod fewer_bytes;
+mod fix_gpt;
 mod flash_emulated;
 mod flash_file;
 mod flash_kills;
@@ -49,3 +51,4 @@ mod verify_media;
 mod weak;
 mod wedged;
 mod whole_disc;
+mod wipe;

@@ -10,7 +10,7 @@ use super::journal::Place;
 use super::media::naming;
 use super::source::Source;
 use super::target::{Opened, Target};
-use super::{Request, TargetOperand, ledger, permission};
+use super::{Request, TargetOperand, Wipe, after, ledger, permission};
 
 /// A medium that nothing speaks against so far.
 pub(super) struct Candidate<'a> {
@@ -47,6 +47,7 @@ impl<'a> Candidate<'a> {
         }
         target.refuse(source, request)?;
         ledger::check(request, source, &target)?;
+        after::check(request, source, &target)?;
         let journal = journal_place(request, source, &target, expected);
         let mut card = target.card();
         permission::check_identity(&request.identity, &card)?;
@@ -89,6 +90,13 @@ impl<'a> Candidate<'a> {
         let holes = if source.holes.bytes() > 0 { ", holes and all (in scripts with --allow-holes)" } else { "" };
         let mut reasons =
             vec![format!("would {mounted}write {}{holes} to {}; nothing was written", source.name(), self.card.node)];
+        reasons.extend(source.mapping.described());
+        if request.fix_gpt {
+            reasons.push("the backup of its GPT, if it has one, would be put at the end of the medium".into());
+        }
+        if request.wipe == Wipe::Signatures {
+            reasons.push("what systems act on behind the image would become zero".into());
+        }
         reasons.extend(self.card.contents.iter().map(|line| format!("it holds {line}")));
         let unusual = permission::unusual(request, &self.target);
         if !unusual.is_empty() {

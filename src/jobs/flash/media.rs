@@ -41,7 +41,9 @@ impl Order<'_> {
     pub(super) fn write(&self, claimed: Vec<Claimed<'_>>, observer: &mut dyn Observer) -> Result<Vec<MediumEnd>, Failure> {
         let again = Arc::new(if claimed.len() > 1 { self.again(observer) } else { Again::Never });
         let algorithms: BTreeSet<Algorithm> = Writing::algorithms(self.request, self.expected);
-        let takers = feed(self.source.reader(), Arc::clone(&again), claimed.len(), algorithms).map_err(thread_failed)?;
+        let takers =
+            feed(self.source.reader(), Arc::clone(&again), claimed.len(), (algorithms, self.source.mapping.left_out.clone()))
+                .map_err(thread_failed)?;
         let are_several = claimed.len() > 1;
         let ledger = OnceLock::new();
         let (tell, told) = channel();

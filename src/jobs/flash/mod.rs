@@ -4,12 +4,14 @@
 //! everything but the first MiB is written, flushed, read back and compared; the first MiB comes last. Of several media each takes the first
 //! steps (`candidate`) before any of them is written; then each goes its own way (`media`).
 
+mod after;
 mod candidate;
 mod card;
 mod disk;
 mod journal;
 mod judged;
 mod ledger;
+mod mapping;
 mod media;
 mod passes;
 mod permission;
@@ -28,6 +30,7 @@ use crate::sys::topology::Block;
 use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation};
 
+use super::bmap::BmapOperand;
 use super::{Ask, Failure, worker};
 use candidate::{Candidate, Named};
 pub use journal::state_folder;
@@ -52,7 +55,9 @@ pub struct Request {
     pub state: Option<PathBuf>,
     /// Where the chunks' digests are kept.
     pub ledger: Option<PathBuf>,
-    /// What of the image is written.
+    /// The block map that says what of the image is written; `None` for all of it.
+    pub bmap: Option<BmapOperand>,
+    /// What of it is sent to the medium.
     pub course: Course,
     /// What is done about reading back.
     pub proof: Proof,
@@ -64,6 +69,10 @@ pub struct Request {
     pub overwrite_file: bool,
     /// An image with holes is written unasked.
     pub allow_holes: bool,
+    /// Put the backup GPT at the end of the medium.
+    pub fix_gpt: bool,
+    /// What is done about old signatures behind the image.
+    pub wipe: Wipe,
     /// Eject after success.
     pub eject: bool,
     /// Look, and write nothing.
@@ -79,6 +88,15 @@ pub enum Proof {
     Repair,
     /// Nothing; and the report says so.
     None,
+}
+
+/// What is done about what systems act on behind the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wipe {
+    /// It is named.
+    Nothing,
+    /// It is made zero.
+    Signatures,
 }
 
 /// What the person says the medium is.
@@ -164,10 +182,11 @@ fn attempt(
     stop: &Stop,
     begun: &mut FlashOutcome,
 ) -> Result<Vec<MediumEnd>, Failure> {
-    let source = Source::open(&request.image)?;
+    let source = Source::open(&request.image, request.bmap.as_ref())?;
     begun.image = source.path().map(Path::to_path_buf);
     begun.bytes = source.bytes().unwrap_or(0);
     observer.event(&Event::Source(source.summary()));
+    source.mapping.tell(source.path(), observer);
     let expected = request.expectation.as_ref().map(|expectation| expectation.of(&source.file_name())).transpose();
     let expected = expected.map_err(|error| Failure::usage(format!("the checksum list: {error}")))?;
 

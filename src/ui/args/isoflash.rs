@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use clap::Parser;
 
-use crate::jobs::flash::{Course, Identity, ImageOperand, Proof, Request, state_folder};
+use crate::jobs::bmap::BmapOperand;
+use crate::jobs::flash::{Course, Identity, ImageOperand, Proof, Request, Wipe, state_folder};
 use crate::medium::parse_size;
 use crate::trust::Algorithm;
 
@@ -64,6 +65,15 @@ pub struct Args {
     /// Write what comes back wrong again, and read all of it once more, three times at most
     #[arg(long, conflicts_with = "no_verify")]
     repair: bool,
+    /// Write only what the image's block map says, by bmaptool: FILE, or IMAGE.bmap beside the image; what lies between stays as it is
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, conflicts_with_all = ["digest", "ledger"])]
+    bmap: Option<Option<PathBuf>>,
+    /// Put the backup of the image's GPT at the end of the medium, where it belongs
+    #[arg(long, conflicts_with = "ledger")]
+    fix_gpt: bool,
+    /// Make zero what systems act on behind the image (an old backup GPT, signs of RAID and ZFS)
+    #[arg(long)]
+    wipe_signatures: bool,
     /// Do not read the medium back; the result then says NOT verified
     #[arg(long)]
     no_verify: bool,
@@ -112,10 +122,12 @@ impl Args {
         Ok(Request {
             image,
             identity: self.identity()?,
-            digests: self.digest.clone(),
+            // What lies between the ranges is no part of any digest.
+            digests: if self.bmap.is_some() { Vec::new() } else { self.digest.clone() },
             expectation: self.checksum.expectation()?,
             state: state_folder(),
             ledger: self.ledger.clone(),
+            bmap: self.bmap.clone().map(BmapOperand::from),
             course: if self.delta { Course::DIFFERENCES } else { Course::EVERYTHING },
             proof: match (self.no_verify, self.repair) {
                 (true, _) => Proof::None,
@@ -126,6 +138,8 @@ impl Args {
             allow_fixed: self.allow_fixed,
             overwrite_file: self.overwrite_file,
             allow_holes: self.allow_holes,
+            fix_gpt: self.fix_gpt,
+            wipe: if self.wipe_signatures { Wipe::Signatures } else { Wipe::Nothing },
             eject: self.eject,
             dry_run: self.dry_run,
         })

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::event::{
-    Against, Checked, Event, FlashOutcome, JobResult, ListedTarget, MediumCard, MediumEnd, SourceSummary, VerifyOutcome,
+    Against, Checked, Event, FlashOutcome, JobResult, ListedTarget, MediumCard, MediumEnd, MovedGpt, SourceSummary, VerifyOutcome,
 };
 use crate::medium::{Span, Spans};
 use crate::status::Status;
@@ -60,7 +60,11 @@ pub(super) fn flashed(outcome: &FlashOutcome, status: Status, elapsed: u64) -> O
     let spared = [(outcome.kept, "were there already"), (outcome.punched.bytes(), "are zeros that it made by itself")];
     let spared = spared.into_iter().filter(|(spared, _)| *spared > 0);
     let spared: String = spared.map(|(spared, why)| format!(" ({} {why})", bytes(spared))).collect();
-    Some(format!("done    {}: {} {proof}{spared}, in {}", Escaped(&outcome.medium), bytes(outcome.bytes), time(elapsed)))
+    let size = match outcome.mapped {
+        Some(mapped) => format!("mapped ranges only, {} of {},", bytes(mapped), bytes(outcome.bytes)),
+        None => bytes(outcome.bytes),
+    };
+    Some(format!("done    {}: {size} {proof}{spared}, in {}", Escaped(&outcome.medium), time(elapsed)))
 }
 
 /// A line about one of several media, which names it.
@@ -146,6 +150,7 @@ pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<Strin
         Against::Image => format!("equal {image}"),
         Against::Checksum => "have the digest that was expected".into(),
         Against::Ledger => "are as the ledger says".into(),
+        Against::Bmap => format!("are as the block map says, mapped ranges only, of {}", bytes(outcome.bytes)),
         Against::Reading => "came out the same twice".into(),
     };
     let left_out = outcome.unreadable.union(&outcome.holes).bytes();
@@ -153,7 +158,7 @@ pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<Strin
         Status::Done => ("same   ", String::new()),
         _ => ("partly ", format!("; nothing is known of the other {}", bytes(left_out))),
     };
-    let compared = bytes(outcome.bytes.saturating_sub(left_out));
+    let compared = bytes(outcome.mapped.unwrap_or(outcome.bytes).saturating_sub(left_out));
     let medium = Escaped(&outcome.medium);
     vec![format!("{verdict} {medium}: {compared} {how}{rest}, in {}", time(result.elapsed))]
 }
@@ -176,15 +181,24 @@ fn place(span: Span) -> String {
     format!("bytes {} to {} ({})", span.offset, span.end().saturating_sub(1), bytes(span.length))
 }
 
+/// What the digests of a medium leave out of account.
+fn moved(gpt: Option<MovedGpt>) -> &'static str {
+    if gpt.is_some() { ", its GPT taken as the image has it" } else { "" }
+}
+
 /// The comment above digests: what they are of.
 pub(super) fn read_back(outcome: &FlashOutcome) -> Option<String> {
-    outcome.verified.then(|| format!("# the first {} bytes of {}, read back from it", outcome.bytes, Escaped(&outcome.medium)))
+    let gpt = moved(outcome.gpt);
+    outcome
+        .verified
+        .then(|| format!("# the first {} bytes of {}, read back from it{gpt}", outcome.bytes, Escaped(&outcome.medium)))
 }
 
 /// The same of a medium that was compared.
 pub(super) fn looked_at(outcome: &VerifyOutcome) -> Option<String> {
     let unreadable = if outcome.unreadable.is_empty() { "" } else { "; what could not be read counts as zeros" };
-    Some(format!("# the first {} bytes of {}{unreadable}", outcome.bytes, Escaped(&outcome.medium)))
+    let gpt = moved(outcome.gpt);
+    Some(format!("# the first {} bytes of {}{gpt}{unreadable}", outcome.bytes, Escaped(&outcome.medium)))
 }
 
 /// The name that digests stand beside: the image's, or else the medium's.

@@ -1,6 +1,7 @@
 //! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, and comes
 //! last, when every other byte was read back: a stick that was left half-way boots nowhere.
 
+mod behind;
 mod checkpoint;
 mod course;
 mod marks;
@@ -8,6 +9,7 @@ mod mending;
 mod proof;
 mod symptom;
 mod trouble;
+mod view;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use crate::medium::Writable;
 use crate::pipeline::{Broken, Chunk, Digested, Taker};
 use crate::sys::{Buffer, Stop};
 
+use super::after::Gpt;
 use super::journal::Journal;
 use super::source::{Source, refuse_packed};
 use checkpoint::Flushed;
@@ -28,7 +31,7 @@ use course::Held;
 pub(super) use trouble::thread_failed;
 
 /// What is withheld: MBR, GPT, and the volume descriptors that El Torito begins with.
-const HEAD: usize = 1 << 20;
+pub(super) const HEAD: usize = 1 << 20;
 
 /// Bytes that are written at once when a longer write failed, to find out where.
 const PIECE: usize = 64 << 10;
@@ -44,6 +47,8 @@ pub(super) struct Passes<'a> {
     observer: &'a mut dyn Observer,
     stop: &'a Stop,
     course: Course,
+    /// What becomes of the image's GPT.
+    pub(super) gpt: Gpt,
     held: Held,
     /// The medium makes zeros by itself, or was not asked yet.
     punches: bool,
@@ -80,6 +85,7 @@ impl<'a> Passes<'a> {
             observer,
             stop,
             course,
+            gpt: Gpt::Stays,
             held: Held::default(),
             punches: true,
             journal: None,
@@ -114,6 +120,7 @@ impl<'a> Passes<'a> {
         if self.outcome.bytes == 0 {
             return Err(Failure::refused(format!("{} is empty: nothing was written", self.source.name())));
         }
+        self.outcome.mapped = self.source.mapping.written(self.outcome.bytes);
         self.phase(TransferPhase::Flush);
         self.settle()?;
         let written = image.digested().map_err(Failure::failed)?;
@@ -129,11 +136,13 @@ impl<'a> Passes<'a> {
         // A file was looked at before; of a pipe this is the first that is seen.
         refuse_packed(chunk.bytes(), self.source.name())?;
         let (head, rest) = sectors.split_at(sectors.len().min(HEAD));
+        self.gpt.decide(head, self.medium.geometry())?;
         let mut withheld = Buffer::new(head.len());
         // Before anything else: from here on the old contents boot no more, and the new ones not yet.
         self.write(&withheld, 0)?;
         self.settle()?;
         withheld.copy_from_slice(head);
+        self.gpt.apply(&mut withheld);
         self.head = Some(Arc::new(withheld));
         // A chunk's middle is page-aligned: HEAD is a multiple of 4096.
         if rest.is_empty() { Ok(()) } else { self.put(rest, HEAD as u64) }
