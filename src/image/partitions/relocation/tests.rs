@@ -43,13 +43,13 @@ fn moved(image: &[u8], size: usize, sector: u32) -> Result<Vec<u8>, Unmoved> {
     let mut undone = medium.clone();
     relocation.undo(&mut undone, 0);
     assert!(undone[..image.len().min(size)] == image[..image.len().min(size)]);
-    undone[512 + 16] ^= 1;
-    relocation.apply(&mut undone[..MIB]);
-    undone[512 + 16] ^= 1;
+    relocation.apply(&mut undone);
+    let sector = sector as usize;
+    undone[sector + 16] ^= 1;
     let hurt = undone.clone();
-    relocation.undo(&mut undone[512..], 512);
+    relocation.undo(&mut undone[sector..], sector as u64);
     assert!(undone == hurt, "a header that is another stays");
-    assert_eq!(relocation.header as usize, size - sector as usize);
+    assert_eq!(relocation.header as usize, size - sector);
     Ok(medium)
 }
 
