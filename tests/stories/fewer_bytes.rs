@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::common::Folder;
+use crate::common::{Folder, told};
 use crate::sticks::{HEAD, Loop, MIB, can_loop, noise, spans, turn};
 
 /// Bytes that are compared at once.
@@ -90,9 +90,24 @@ fn a_stick_that_only_says_so_is_found() {
     let folder = Folder::new();
     folder.write("a.iso", with_zeros(9 * MIB, &[5 * MIB..6 * MIB]));
     folder.write("s.img", noise(999, 12 * MIB));
-    let (_, result) = folder.flash_json(4, &["-y", "a.iso", "emulated:s.img,punch=ignored"]);
-    assert_eq!(spans(&result, "differences"), [(5 * MIB as u64, MIB as u64)]);
+    let (events, result) = folder.flash_json(0, &["-y", "a.iso", "emulated:s.img,punch=ignored"]);
+    assert!(told(&events).contains("was to make zeros by itself, and other bytes came back"), "{events:?}");
+    assert!(spans(&result, "punched").is_empty() && spans(&result, "repaired").is_empty(), "{result}");
+    folder.must_be_equal("a.iso", "s.img");
+    // Zeros up to the end: nothing comes back from there on, and it is no fake.
+    folder.write("a.iso", with_zeros(9 * MIB, &[5 * MIB..9 * MIB]));
+    folder.write("s.img", noise(999, 12 * MIB));
+    folder.flash(0, &["-y", "a.iso", "emulated:s.img,punch=ignored"]);
+    folder.must_be_equal("a.iso", "s.img");
+    // It excuses nothing else.
+    folder.write("s.img", noise(999, 12 * MIB));
+    folder.flash(4, &["-y", "a.iso", "emulated:s.img,punch=ignored,flip=2M"]);
     folder.head_must_be_zero("s.img");
+    for fake in ["wrap", "drop"] {
+        folder.write("s.img", noise(999, 12 * MIB));
+        folder.flash(4, &["-y", "a.iso", &format!("emulated:s.img,punch=ignored,real=4M,{fake}")]).must_say("fake");
+        folder.head_must_be_zero("s.img");
+    }
 }
 
 #[test]

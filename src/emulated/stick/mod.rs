@@ -88,14 +88,7 @@ impl Stick {
             punch: operand.punch,
             faults: operand.faults,
             pace: operand.pace,
-            state: Mutex::new(State {
-                cells,
-                written: 0,
-                writes: 0,
-                tries: BTreeMap::new(),
-                gone,
-                violations: Vec::new(),
-            }),
+            state: Mutex::new(State { cells, written: 0, writes: 0, tries: BTreeMap::new(), gone, violations: Vec::new() }),
         })
     }
 

@@ -258,7 +258,8 @@ impl Journal {
 /// Removes journals that nobody will go on with: the oldest beyond [`KEPT`], and those that are [`OLD`]. What can't be removed stays.
 fn tidy(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    let journals = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "journal"));
+    let journals =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "journal"));
     let mut journals: Vec<(SystemTime, PathBuf)> =
         journals.filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path))).collect();
     journals.sort_unstable_by(|one, other| other.cmp(one));
@@ -281,8 +282,7 @@ mod tests {
     use super::*;
 
     fn title() -> Title {
-        let source =
-            Origin { path: "/a.iso".into(), bytes: 3 * CHUNK as u64 - 5, changed: (7, 8), inode: 9, digest: None };
+        let source = Origin { path: "/a.iso".into(), bytes: 3 * CHUNK as u64 - 5, changed: (7, 8), inode: 9, digest: None };
         let medium = Bearer { serial: Some("4C53".into()), bytes: 1 << 30, sector: 512, file: None };
         Title { format: FORMAT, source, medium, chunk: CHUNK as u64 }
     }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::event::{Event, FlashOutcome, JobResult, Observer, Outcome};
+use crate::event::{Event, FlashOutcome, JobResult, MediumCard, Observer, Outcome};
 use crate::medium::{Writable, show_size};
 use crate::status::Status;
 use crate::sys::topology::Block;
@@ -27,10 +27,10 @@ use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation, Expected};
 
 use super::{Ask, Failure, worker};
+use journal::Place;
 pub use journal::state_folder;
 pub use passes::Course;
 pub use source::ImageOperand;
-use journal::Place;
 use source::Source;
 use target::{Opened, Target};
 use writing::{Writing, Written};
@@ -166,13 +166,16 @@ fn attempt(
     let journal = journal_place(request, &source, &target, expected.as_ref());
     let mut card = target.card();
     permission::check_identity(&request.identity, &card)?;
+    if request.state.is_none() {
+        observer.event(&Event::detail("no journal can be kept, as there is no home for it: the next run would begin anew"));
+    }
     let resumed = journal.as_ref().map_or(0, Place::vouched);
     if resumed > 0 {
         card.contents.push(format!("{} of this image, of a run that did not end: it goes on from there", show_size(resumed)));
     }
     if request.dry_run {
         observer.event(&Event::Medium(card.clone()));
-        return Ok(dry_run(request, &source, &target));
+        return Ok(dry_run(request, &source, &target, &card));
     }
     observer.catch_up();
     let permitted = match &target {
@@ -236,8 +239,7 @@ fn after(request: &Request, opened: &Opened) -> Option<String> {
 }
 
 /// What would be done, and what is on the medium now.
-fn dry_run(request: &Request, source: &Source, target: &Target<'_>) -> Done {
-    let card = target.card();
+fn dry_run(request: &Request, source: &Source, target: &Target<'_>, card: &MediumCard) -> Done {
     let mounted = match target {
         Target::Disk(disk) if disk.judged.is_mounted() => "unmount it (asked on a terminal, in scripts with --unmount) and ",
         _ => "",

@@ -55,7 +55,9 @@ impl Passes<'_> {
         let chunks = chunks_of(wrong).len();
         match self.outcome.finding {
             Some(Defect::Wraps { .. } | Defect::Loses { .. }) => Some("--repair does not help there".into()),
-            _ if self.source.bytes().is_none() => Some("--repair needs an image that can be read again, and this was a stream".into()),
+            _ if self.source.bytes().is_none() => {
+                Some("--repair needs an image that can be read again, and this was a stream".into())
+            }
             _ if chunks > LOCATED => Some(format!("--repair is for single places, and {} are wrong", show_size(wrong.bytes()))),
             _ if self.repairs >= ROUNDS => Some(format!("it was written again {ROUNDS} times, and does not hold")),
             _ => None,
