@@ -91,7 +91,8 @@ fn who_is_stopped_flushes_before() {
         std::thread::sleep(Duration::from_millis(100 * tenths));
         kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
         let ran = wait(child, operand);
-        assert!(tenths < 100, "it never gets on: {ran}");
+        // That takes three seconds: one of the first stops comes before.
+        ran.must_not_say("flushing");
         if !ran.stderr.contains("goes on from") {
             continue;
         }
