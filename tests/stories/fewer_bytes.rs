@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::common::Folder;
+use crate::common::{Folder, told};
 use crate::sticks::{HEAD, Loop, MIB, can_loop, noise, spans, turn};
 
 /// Bytes that are compared at once.
@@ -63,16 +63,16 @@ fn a_fake_that_holds_half_is_found_though_little_is_written() {
     }
 }
 
-/// Noise, with zeros in these bytes.
-fn with_zeros(bytes: usize, zeros: &[std::ops::Range<usize>]) -> Vec<u8> {
+/// Noise, with zeros from one byte up to another.
+fn with_zeros(bytes: usize, zeros: &[(usize, usize)]) -> Vec<u8> {
     let mut image = noise(4, bytes);
-    zeros.iter().for_each(|range| image[range.clone()].fill(0));
+    zeros.iter().for_each(|(from, to)| image[*from..*to].fill(0));
     image
 }
 
 #[test]
 fn zeros_are_made_by_the_stick_where_it_can() {
-    let image = with_zeros(17 * MIB, &[2 * MIB..7 * MIB, 9 * MIB + 5..9 * MIB + 100_000, 16 * MIB..17 * MIB]);
+    let image = with_zeros(17 * MIB, &[(2 * MIB, 7 * MIB), (9 * MIB + 5, 9 * MIB + 100_000), (16 * MIB, 17 * MIB)]);
     for (punch, sent) in [("", 17 * MIB), (",punch=honest", 11 * MIB)] {
         let folder = Folder::new();
         folder.write("a.iso", &image);
@@ -88,11 +88,26 @@ fn zeros_are_made_by_the_stick_where_it_can() {
 #[test]
 fn a_stick_that_only_says_so_is_found() {
     let folder = Folder::new();
-    folder.write("a.iso", with_zeros(9 * MIB, std::slice::from_ref(&(5 * MIB..6 * MIB))));
+    folder.write("a.iso", with_zeros(9 * MIB, &[(5 * MIB, 6 * MIB)]));
     folder.write("s.img", noise(999, 12 * MIB));
-    let (_, result) = folder.flash_json(4, &["-y", "a.iso", "emulated:s.img,punch=ignored"]);
-    assert_eq!(spans(&result, "differences"), [(5 * MIB as u64, MIB as u64)]);
+    let (events, result) = folder.flash_json(0, &["-y", "a.iso", "emulated:s.img,punch=ignored"]);
+    assert!(told(&events).contains("was to make zeros by itself, and other bytes came back"), "{events:?}");
+    assert!(spans(&result, "punched").is_empty() && spans(&result, "repaired").is_empty(), "{result}");
+    folder.must_be_equal("a.iso", "s.img");
+    // Zeros up to the end: nothing comes back from there on, and it is no fake.
+    folder.write("a.iso", with_zeros(9 * MIB, &[(5 * MIB, 9 * MIB)]));
+    folder.write("s.img", noise(999, 12 * MIB));
+    folder.flash(0, &["-y", "a.iso", "emulated:s.img,punch=ignored"]);
+    folder.must_be_equal("a.iso", "s.img");
+    // It excuses nothing else.
+    folder.write("s.img", noise(999, 12 * MIB));
+    folder.flash(4, &["-y", "a.iso", "emulated:s.img,punch=ignored,flip=2M"]);
     folder.head_must_be_zero("s.img");
+    for fake in ["wrap", "drop"] {
+        folder.write("s.img", noise(999, 12 * MIB));
+        folder.flash(4, &["-y", "a.iso", &format!("emulated:s.img,punch=ignored,real=4M,{fake}")]).must_say("fake");
+        folder.head_must_be_zero("s.img");
+    }
 }
 
 #[test]
@@ -101,7 +116,7 @@ fn the_kernels_count_of_what_a_disk_was_sent() {
         return;
     }
     let _turn = turn();
-    let image = with_zeros(33 * MIB, std::slice::from_ref(&(4 * MIB..20 * MIB)));
+    let image = with_zeros(33 * MIB, &[(4 * MIB, 20 * MIB)]);
     let folder = Folder::new();
     folder.write("a.iso", &image);
     folder.write("d.img", noise(999, 40 * MIB));

@@ -22,6 +22,8 @@ mod flash_file;
 mod flash_kills;
 mod flash_loop;
 mod flash_prompts;
+mod flash_repair;
+mod flash_resume;
 mod hostile;
 mod hostile_sticks;
 mod hurt_files;

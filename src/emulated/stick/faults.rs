@@ -172,6 +172,19 @@ mod tests {
         assert!(second.iter().any(|byte| *byte != 0), "another stick has other bits");
     }
 
+    #[test]
+    fn a_weak_byte_takes_what_is_written_only_after_so_many_times() {
+        let mut faults = Faults::none(512);
+        faults.weak = vec![Weak { at: 700, times: 2 }];
+        let mut tries = BTreeMap::new();
+        assert_eq!(*faults.weaken(&[0; 512], 0, &mut tries), [0; 512], "another sector");
+        for wrong in [1, 1, 0, 0] {
+            let taken = faults.weaken(&[0; 512], 512, &mut tries).into_owned();
+            assert_eq!(taken.iter().map(|byte| byte.count_ones()).sum::<u32>(), wrong);
+            assert_eq!(taken[700 - 512].count_ones(), wrong);
+        }
+    }
+
     proptest! {
         #[test]
         fn a_share_is_whole_sectors_and_less_than_all(seed: u64, count: u64, sectors in 1u64..64) {

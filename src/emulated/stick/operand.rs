@@ -377,7 +377,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_parsed_or_refused_but_never_panics(
-            text in "(demo|a|\\\\|,|=|@r|@w|\\+|0|1|512|18446744073709551615|K|s|,size=|,real=|,wrap|,drop|,flip=|,eio=|,slow=|,speed=|,cache=|,sector=|é|-){0,12}",
+            text in "(demo|a|\\\\|,|=|@r|@w|\\+|0|1|512|18446744073709551615|K|s|,size=|,real=|,wrap|,drop|,flip=|,weak=|,eio=|,slow=|,speed=|,cache=|,sector=|é|-){0,12}",
             wild in any::<String>(),
         ) {
             for text in [text, wild] {

@@ -190,6 +190,9 @@ fn attempt(
     let expected = request.expectation.as_ref().map(|expectation| expectation.of(&source.file_name())).transpose();
     let expected = expected.map_err(|error| Failure::usage(format!("the checksum list: {error}")))?;
 
+    if request.state.is_none() {
+        observer.event(&Event::detail("no journal can be kept, as there is no home for it: the next run would begin anew"));
+    }
     let name = |medium: &str| (operands.len() > 1).then(|| medium.to_string());
     let given = (&source, request, expected.as_ref());
     let candidates =

@@ -126,6 +126,7 @@ impl Met {
 fn write_again(guest: &Guest, file: &str) -> Result<(), Box<dyn Error>> {
     let mut isoflash = Command::new(env!("CARGO_BIN_EXE_isoflash"));
     isoflash.args(["--yes", "-q"]).arg(guest.file("image.iso")).arg(format!("emulated:{}", guest.file(file).display()));
+    isoflash.env("XDG_STATE_HOME", guest.file("state"));
     let ended = isoflash.stdout(Stdio::null()).status()?;
     if ended.success() { Ok(()) } else { Err(ended.to_string().into()) }
 }

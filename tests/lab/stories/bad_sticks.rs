@@ -144,7 +144,7 @@ chapter three_at_once
     Ok(said)
 }
 
-/// The power goes: whatever a cache held is lost. An honest stick does not boot then, and is written anew; of one that only says that it has
+/// The power goes: whatever a cache held is lost. An honest stick does not boot then, and is gone on with; of one that only says that it has
 /// flushed, nobody can know before.
 fn power_cut() -> Ending {
     let guest = Guest::new()?;
@@ -156,6 +156,7 @@ fn power_cut() -> Ending {
     ]);
     let mut said = guest.run(
         r#"
+export XDG_STATE_HOME=/share/state # what a machine has on its disk outlives the power
 liar_believed() {
     ends 0 isoflash --yes /share/image.iso "$(stick 0)"
     said verified
@@ -184,13 +185,15 @@ chapter liar_believed; chapter pulled_out; chapter power_cut
     }
     said += &guest.run(
         r#"
+export XDG_STATE_HOME=/share/state
 liar_found_out() { fails 4 isoverify /share/image.iso "$(stick 0)"; }
-written_anew() { # NUMBER
+gone_on_with() { # NUMBER
     ends 0 isoflash --yes /share/image.iso "$(stick $1)"
     said verified
+    said 'were there already'
 }
-pulled_out() { written_anew 1; }
-power_cut() { written_anew 2; }
+pulled_out() { gone_on_with 1; }
+power_cut() { gone_on_with 2; }
 chapter liar_found_out; chapter pulled_out; chapter power_cut
 "#,
     )?;

@@ -246,12 +246,13 @@ chapter write_error; chapter no_space_inside; chapter not_to_be_read_back
     )
 }
 
-/// Pulled out while it is written; plugged in again, the same command does it all.
+/// Pulled out while it is written, and another one put in, which is written as a whole; plugged in again, the same command goes on with
+/// what reached the first.
 fn unplugged() -> Ending {
     let guest = Guest::new()?;
     let image = guest.disc("image.iso", 26, 5000)?;
-    let stick = fresh(&guest, "stick")?;
-    let guest = guest.with_sticks([Stick::new(Bus::Usb, &stick).slow(2_000_000)]);
+    let (stick, other) = (fresh(&guest, "stick")?, used(&guest, "other")?);
+    let guest = guest.with_sticks([Stick::new(Bus::Usb, &stick).slow(2_000_000), Stick::new(Bus::Usb, &other).unplugged()]);
     let said = guest.run(
         r#"
 pulled_out() {
@@ -259,13 +260,24 @@ pulled_out() {
     fails 7 isoflash --yes /share/image.iso "$(stick 0)"
     not_bootable /share/stick
 }
+written_whole() { # ID SERIAL
+    host plug "$1"
+    wait_for is_there "$2"
+    ends 0 isoflash --yes /share/image.iso "$(stick "$2")"
+    said verified
+    ends 1 grep -q 'were there already' /share/said
+    host unplug "$1"
+    wait_for test -z "$(stick "$2")"
+}
+another() { written_whole stick1 1; }
 plugged_in_again() {
     host plug stick0
     wait_for is_there 0
     ends 0 isoflash --yes /share/image.iso "$(stick 0)"
     said verified
+    said 'were there already'
 }
-chapter pulled_out; chapter plugged_in_again
+chapter pulled_out; chapter another; chapter plugged_in_again
 "#,
     )?;
     holds(&stick, &image, 512, &vec![0; 24 << 20])?;
