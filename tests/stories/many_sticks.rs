@@ -271,7 +271,7 @@ fn what_speaks_against_one_keeps_all_from_being_written() {
         (vec![one, two, one], 5, "named twice"),
         (vec![one, two, "emulated:link.img"], 5, "are one medium"),
         (vec![one, two, "emulated:hard.img,sector=4096"], 5, "are one medium"),
-        (vec![one, two, "--overwrite-file", "link.img"], 5, "are one medium"),
+        (vec![one, "small.img", "--overwrite-file"], 2, "--overwrite-file replaces one file"),
         (vec!["new.img", one, "./new.img"], 5, "are one medium"),
         (vec![one, two, "--expect", "size=4M"], 2, "--expect describes one medium"),
     ] {
