@@ -139,7 +139,8 @@ fn bad_sticks_hurt_no_good_one() {
 
 #[test]
 fn a_slow_stick_holds_up_no_fast_one_and_a_signal_stops_it() {
-    const BYTES: usize = 100 * MIB;
+    // Three times what stays in memory: were the fast one held up, the slow one would be beyond the middle.
+    const BYTES: usize = 200 * MIB;
     let folder = prepared(&noise(1, BYTES), 2, BYTES);
     let (fast, slow) = ("emulated:1.img", "emulated:2.img,speed=2M@w");
     let mut done = 0;
