@@ -193,3 +193,37 @@ pub(super) fn nothing(failure: Failure, begun: FlashOutcome, media: usize) -> Jo
 pub(super) fn naming(medium: &str, reason: &str) -> String {
     if reason.contains(medium) { reason.into() } else { format!("{medium}: {reason}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(medium: &str, status: Status, reasons: &[&str]) -> MediumEnd {
+        let outcome = FlashOutcome { medium: medium.into(), ..FlashOutcome::default() };
+        let digests = [("sha256".to_string(), "ab".to_string())].into();
+        let reasons = reasons.iter().map(|reason| reason.to_string()).collect();
+        MediumEnd { reasons, outcome, digests, ..MediumEnd::new(status, None) }
+    }
+
+    #[test]
+    fn the_reason_of_the_status_comes_first_and_what_all_say_comes_last_and_once() {
+        let all = "the image matches";
+        let several = result(vec![
+            end("/dev/sdb", Status::Stopped, &["/dev/sdb is gone", all]),
+            end("/dev/sdc", Status::Done, &[all, "ejected"]),
+            end("/dev/sdd", Status::Different, &[all, "flips bits"]),
+        ]);
+        assert_eq!(several.status, Status::Different);
+        assert_eq!(several.reasons, ["/dev/sdd: flips bits", "/dev/sdb is gone", "/dev/sdc: ejected", all]);
+        assert!(several.digests.is_empty());
+        let good = result(vec![end("/dev/sdb", Status::Done, &[all]), end("/dev/sdc", Status::Done, &[all])]);
+        assert_eq!((good.reasons.as_slice(), good.digests.len()), ([all.to_string()].as_slice(), 1));
+    }
+
+    #[test]
+    fn of_one_medium_the_result_is_its_own() {
+        let one = result(vec![end("/dev/sdb", Status::Failed, &["flushing"])]);
+        assert_eq!((one.status, one.reasons.as_slice()), (Status::Failed, ["flushing".to_string()].as_slice()));
+        assert!(matches!(one.outcome, Some(Outcome::Flash(outcome)) if outcome.medium == "/dev/sdb"));
+    }
+}

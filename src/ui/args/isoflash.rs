@@ -110,6 +110,10 @@ impl Args {
         if media.len() > 1 && !self.expect.is_empty() {
             return usage("--expect describes one medium; name several by their links in /dev/disk/by-id instead");
         }
+        if media.len() > 1 && self.overwrite_file {
+            // A shell's pattern may name more files than the person thought of.
+            return usage("--overwrite-file replaces one file; of several media, files must be new");
+        }
         if image.to_string_lossy().starts_with(super::EMULATED) {
             return usage("the image comes first, then the medium");
         }

@@ -111,7 +111,7 @@ pub(super) fn table(media: &[MediumEnd]) -> Vec<String> {
     }
     let row = |end: &MediumEnd| {
         let done = if end.status == Status::Done { end.outcome.bytes } else { end.outcome.written };
-        let rate = if end.elapsed > 0 { done.saturating_mul(1000) / end.elapsed } else { 0 };
+        let rate = done.saturating_mul(1000) / end.elapsed.max(1);
         [
             Escaped(&end.outcome.medium).to_string(),
             end.serial.as_ref().map_or_else(|| "-".into(), |serial| Escaped(serial).to_string()),
