@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 UDEVDIR ?= /usr/lib/udev/rules.d
 
-.PHONY: all test lint lab-setup lab compare lab-long trees bench-rescue memory install
+.PHONY: all test lint lab-setup lab compare lab-long trees bench bench-rescue memory install
 
 all:
 	cargo build --release
@@ -37,6 +37,11 @@ compare:
 # Sets up disks in virtual machines and writes what /sys says of them to tests/trees; the tests take it from there.
 trees:
 	cargo test --test lab -- --trees
+
+# isoflash against dd, cp and bmaptool on a device made in memory, as fast as that is and as slow as sticks; tables on stdout. Asks for root
+# (loop devices) and 4 GiB of memory. A quarter of an hour; QUICK=1: two minutes.
+bench:
+	@cargo bench --quiet --bench speed -- $(if $(QUICK),--quick)
 
 # discrip against GNU ddrescue on damaged discs, in an emulated drive's virtual time; tables on stdout, pictures in target/bench-rescue.
 # Fifteen minutes; QUICK=1: one.

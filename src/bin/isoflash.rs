@@ -1,4 +1,4 @@
-//! `isoflash IMAGE [MEDIUM]`: an image onto a stick, and the proof.
+//! `isoflash IMAGE [MEDIUM]...`: an image onto sticks, and the proof.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -28,19 +28,17 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
     let operands = args.operands()?;
     // Before anybody is asked to choose: what is wrong with the command line is so for every medium.
     let request = args.request(operands.image)?;
-    let target = match operands.medium {
-        Some(medium) => target(medium)?,
-        None => {
-            let chosen = targets::choose(&Sysfs::default(), &mut ask);
-            // A signal at the question: the program dies by it.
-            let stopped = |failure: Failure| if stop.requested().is_some() { Failure::stopped("as asked") } else { failure };
-            TargetOperand::Path(chosen.map_err(stopped)?.into())
-        }
-    };
-    Ok(flash::run(&request, &target, &mut ask, screen, stop))
+    let mut media = operands.media.into_iter().map(target).collect::<Result<Vec<_>, _>>()?;
+    if media.is_empty() {
+        let chosen = targets::choose(&Sysfs::default(), &mut ask);
+        // A signal at the question: the program dies by it.
+        let stopped = |failure: Failure| if stop.requested().is_some() { Failure::stopped("as asked") } else { failure };
+        media.push(TargetOperand::Path(chosen.map_err(stopped)?.into()));
+    }
+    Ok(flash::run(&request, &media, &mut ask, screen, stop))
 }
 
-/// The medium that is meant.
+/// A medium that is meant.
 fn target(named: OsString) -> Result<TargetOperand, NoJob> {
     let Some(text) = named.to_str().and_then(|text| text.strip_prefix(EMULATED)) else {
         return Ok(TargetOperand::Path(named.into()));

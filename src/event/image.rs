@@ -53,12 +53,12 @@ pub struct ImageOutcome {
     pub surface: Surface,
     /// How fast this run read, place by place.
     #[serde(skip)]
-    pub speeds: Vec<Speed>,
+    pub speeds: Vec<SpeedAt>,
 }
 
 /// How fast a place of a disc was read, in bytes a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Speed {
+pub struct SpeedAt {
     /// Where the place begins.
     pub lba: u32,
     /// Of all its reads that brought sectors.
@@ -76,8 +76,10 @@ pub struct Standing {
     pub kind: Option<String>,
     /// The label.
     pub label: Option<String>,
-    /// Sectors of the map.
+    /// Sectors of the map, as far as it says something.
     pub sectors: u32,
+    /// The map says where the disc ends.
+    pub has_end: bool,
     /// Sectors finished.
     pub good: u32,
     /// Sectors that failed alone.

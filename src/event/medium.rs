@@ -1,9 +1,11 @@
 //! What came of a medium that was written, or compared.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::image::partitions::relocation::Relocation;
 use crate::medium::Spans;
 use crate::status::Status;
 
@@ -19,6 +21,8 @@ pub struct FlashOutcome {
     pub medium: String,
     /// Bytes of the image, as far as they are known.
     pub bytes: u64,
+    /// Bytes of it that count, with a block map: what lies between them is what was on the medium before. `None` where all do.
+    pub mapped: Option<u64>,
     /// Bytes of the image that were sent to the medium, with zeros up to a whole sector.
     pub written: u64,
     /// Bytes of the image that an earlier run, which did not end, had written and flushed, as its journal says.
@@ -27,6 +31,11 @@ pub struct FlashOutcome {
     pub kept: u64,
     /// Bytes that it made zero by itself.
     pub punched: Spans,
+    /// Where the backup of the image's GPT is now, if it was moved to the end of the medium; its primary header and the protective MBR are others
+    /// than the image's then, and count as the image's.
+    pub gpt: Option<MovedGpt>,
+    /// Bytes behind the image that were made zero, so that nothing acts on what was there.
+    pub wiped: Spans,
     /// Every byte was read back from the medium, and is the image's.
     pub verified: bool,
     /// Bytes that did not come back right at first, and were written again.
@@ -37,6 +46,53 @@ pub struct FlashOutcome {
     pub unreadable: Spans,
     /// What is wrong with the medium, where that is proved.
     pub finding: Option<Defect>,
+}
+
+/// One of several media is done with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MediumEnd {
+    /// As if it had been the only one.
+    pub status: Status,
+    /// Every reason for it.
+    pub reasons: Vec<String>,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: FlashOutcome,
+    /// Its serial number.
+    pub serial: Option<String>,
+    /// Digest by algorithm; empty when none was computed.
+    pub digests: BTreeMap<String, String>,
+    /// Milliseconds from the beginning to its end.
+    pub elapsed: u64,
+}
+
+impl MediumEnd {
+    /// One that ended so before anything was done.
+    pub fn new(status: Status, serial: Option<String>) -> Self {
+        Self { status, reasons: Vec::new(), outcome: FlashOutcome::default(), serial, digests: BTreeMap::new(), elapsed: 0 }
+    }
+}
+
+/// What came of writing an image to several media.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct MediaOutcome {
+    /// Each, as they were named; none when nothing was begun.
+    pub media: Vec<MediumEnd>,
+}
+
+/// A backup GPT at the end of a medium: bytes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MovedGpt {
+    /// Where its array of entries begins.
+    pub array: u64,
+    /// Where its header begins, in the last sector.
+    pub header: u64,
+}
+
+impl From<&Relocation> for MovedGpt {
+    fn from(relocation: &Relocation) -> Self {
+        Self { array: relocation.array, header: relocation.header }
+    }
 }
 
 /// What is wrong with a medium that does not hold what was written to it.
@@ -76,6 +132,10 @@ pub struct VerifyOutcome {
     pub against: Against,
     /// Bytes that were looked at.
     pub bytes: u64,
+    /// Bytes of the ranges of a block map; `None` without one.
+    pub mapped: Option<u64>,
+    /// Where the backup of the image's GPT is on the medium, if it was moved to the end: what is other for that counts as the image's.
+    pub gpt: Option<MovedGpt>,
     /// Every byte that was looked at is as expected.
     pub identical: bool,
     /// Bytes of the medium that are not as expected.
@@ -99,6 +159,8 @@ pub enum Against {
     Checksum,
     /// A ledger.
     Ledger,
+    /// A block map.
+    Bmap,
     /// Another reading of the same medium.
     Reading,
 }

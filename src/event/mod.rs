@@ -13,8 +13,8 @@ use crate::disc::{DriveName, Region, SizeDecision};
 use crate::medium::guard::Finding;
 
 pub use batch::{BatchOutcome, DiscOutcome, Row};
-pub use image::{ImageOutcome, LastRun, Speed, Standing};
-pub use medium::{Against, Checked, Defect, FlashOutcome, VerifyOutcome};
+pub use image::{ImageOutcome, LastRun, SpeedAt, Standing};
+pub use medium::{Against, Checked, Defect, FlashOutcome, MediaOutcome, MediumEnd, MovedGpt, VerifyOutcome};
 pub use parties::{DiscSummary, Drives, ListedDrive, ListedTarget, MediumCard, SourceSummary, Targets};
 pub use progress::{PhaseChange, PhaseName, Progress, ReadingProgress, TransferPhase, Trouble, Unit};
 pub use result::{JobResult, Outcome};
@@ -53,8 +53,13 @@ pub enum Event {
     Checked(Checked),
     /// A disc of a batch is done with.
     Row(Box<Row>),
+    /// One of several media is done with.
+    Ended(Box<MediumEnd>),
     /// The end.
     Result(Box<JobResult>),
+    /// Something happened to one of several media; JSON names that beside the event.
+    #[serde(skip)]
+    Of(OfMedium),
 }
 
 impl Event {
@@ -67,6 +72,21 @@ impl Event {
     pub fn detail(text: impl Into<String>) -> Self {
         Self::Notice(Notice { text: text.into(), is_detail: true })
     }
+
+    /// The same, as one that happened to one of several media.
+    #[must_use]
+    pub fn of(self, medium: &str) -> Self {
+        Self::Of(OfMedium { medium: medium.into(), event: Box::new(self) })
+    }
+}
+
+/// What happened to one of several media.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfMedium {
+    /// Its node, or its name.
+    pub medium: String,
+    /// What happened.
+    pub event: Box<Event>,
 }
 
 /// A sentence for a person.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::status::Status;
 
-use super::{BatchOutcome, FlashOutcome, ImageOutcome, Standing, VerifyOutcome};
+use super::{BatchOutcome, FlashOutcome, ImageOutcome, MediaOutcome, Standing, VerifyOutcome};
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,6 +45,8 @@ pub enum Outcome {
     Image(Box<ImageOutcome>),
     /// An image onto a medium.
     Flash(FlashOutcome),
+    /// An image onto several media.
+    Media(MediaOutcome),
     /// A medium compared.
     Verify(VerifyOutcome),
     /// Where an image stands.

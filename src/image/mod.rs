@@ -1,5 +1,6 @@
 //! What the bytes of an image mean. Pure: sectors in, meaning out.
 
+pub mod bmap;
 pub mod iso9660;
 mod pages;
 pub mod partitions;

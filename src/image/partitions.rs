@@ -2,6 +2,7 @@
 
 pub(super) mod gpt;
 pub(super) mod mbr;
+pub mod relocation;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -9,6 +9,8 @@ mod tables;
 mod tests;
 mod volumes;
 
+use std::ops::Range;
+
 use super::pages::{Pages, Read};
 use serde::Serialize;
 
@@ -22,6 +24,20 @@ pub struct Signature {
     /// Its label, or the name of the array or pool it belongs to: trimmed, never empty, at most 128 characters. From outside:
     /// escape it before a terminal sees it.
     pub label: Option<String>,
+}
+
+impl Signature {
+    /// The bytes by which systems find what they look for at the end of a disk: a backup GPT, a member of an array or a pool. `None` for what
+    /// is found in other ways.
+    pub fn at_the_end(&self) -> Option<Range<u64>> {
+        match self.kind {
+            Kind::GptBackup => Some(self.offset..self.offset + tables::HEADER),
+            Kind::Md => Some(self.offset..self.offset + members::MD_SUPERBLOCK),
+            // Its uberblocks count by themselves, wherever the label is hurt.
+            Kind::Zfs => self.offset.checked_sub(members::ZFS_LIST).map(|label| label..label + members::VDEV_LABEL),
+            _ => None,
+        }
+    }
 }
 
 /// What can be told by its magic.

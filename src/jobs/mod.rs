@@ -2,6 +2,7 @@
 
 pub mod batch;
 mod beside;
+pub mod bmap;
 pub mod cards;
 pub mod drives;
 mod failure;

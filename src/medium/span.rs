@@ -23,6 +23,15 @@ impl Span {
 #[serde(transparent)]
 pub struct Spans(Vec<Span>);
 
+impl FromIterator<Span> for Spans {
+    /// Runs in order.
+    fn from_iter<I: IntoIterator<Item = Span>>(runs: I) -> Self {
+        let mut spans = Self::default();
+        runs.into_iter().for_each(|run| spans.push(run.offset, run.length));
+        spans
+    }
+}
+
 impl Spans {
     /// Adds a run that begins at or after the end of the last one.
     pub fn push(&mut self, offset: u64, length: u64) {
@@ -70,6 +79,27 @@ impl Spans {
         gaps
     }
 
+    /// Makes zero what of `bytes`, the first of them at `offset`, lies in one of the runs.
+    pub fn blank(&self, bytes: &mut [u8], offset: u64) {
+        for part in self.within(Span { offset, length: bytes.len() as u64 }) {
+            let from = (part.offset - offset) as usize;
+            bytes[from..from + part.length as usize].fill(0);
+        }
+    }
+
+    /// Every sector of `sector` bytes that holds a byte of them.
+    #[must_use]
+    pub fn sectors(&self, sector: u32) -> Self {
+        let sector = u64::from(sector);
+        let mut sectors = Self::default();
+        for run in self.iter() {
+            let from = (run.offset - run.offset % sector).max(sectors.0.last().map_or(0, |last| last.end()));
+            let end = run.end().checked_next_multiple_of(sector).unwrap_or(u64::MAX);
+            sectors.push(from, end.saturating_sub(from));
+        }
+        sectors
+    }
+
     /// Every byte that is in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
@@ -114,7 +144,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn runs_are_cut_and_joined_as_single_bytes_would_be(
+        fn runs_are_cut_joined_and_widened_as_single_bytes_would_be(
             a in proptest::collection::vec(any::<bool>(), 40),
             b in proptest::collection::vec(any::<bool>(), 40),
             offset in 0usize..40,
@@ -125,6 +155,11 @@ mod tests {
             let only = |wanted: bool| of(&a.iter().enumerate().map(|(at, flag)| *flag == wanted && (offset..end).contains(&at)).collect::<Vec<_>>());
             prop_assert_eq!(of(&a).within(span).collect::<Vec<_>>(), only(true).0);
             prop_assert_eq!(of(&a).gaps(span), only(false));
+            let mut bytes: Vec<u8> = vec![1; end - offset];
+            of(&a).blank(&mut bytes, offset as u64);
+            prop_assert_eq!(bytes, a[offset..end].iter().map(|flag| u8::from(!flag)).collect::<Vec<_>>());
+            let held: Vec<bool> = (0..40).map(|at| a[at - at % 8..at - at % 8 + 8].contains(&true)).collect();
+            prop_assert_eq!(of(&a).sectors(8), of(&held));
             let either: Vec<bool> = a.iter().zip(&b).map(|(a, b)| *a || *b).collect();
             prop_assert_eq!(of(&a).union(&of(&b)), of(&either));
         }

@@ -14,11 +14,6 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
-    /// True for a CD, DVD or BD drive.
-    pub fn is_optical(&self) -> bool {
-        self.device_type == 5
-    }
-
     /// Parses 36 bytes. Bytes that are no printable ASCII become `?`.
     pub fn parse(reply: &[u8]) -> Option<Self> {
         Some(Self {

@@ -15,10 +15,10 @@ use super::Digesting;
 pub const CHUNK: usize = 4 << 20;
 
 /// Buffers in flight: one is read into, one written from, two digested, and two lie in between. 24 MiB.
-const BUFFERS: usize = 6;
+pub(super) const BUFFERS: usize = 6;
 
 /// How often a wait is interrupted to look for a signal.
-const LOOK_UP: Duration = Duration::from_millis(100);
+pub(super) const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// A part of an image. Its buffer goes back to the pool when nobody needs it any more.
 pub struct Chunk {
@@ -30,6 +30,26 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// Reads it into a buffer of a pool.
+    pub(super) fn read(
+        source: &mut impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+        offset: u64,
+        buffer: Buffer,
+        pool: &Sender<Buffer>,
+    ) -> io::Result<Self> {
+        let mut chunk = Self { offset, length: 0, buffer, pool: pool.clone() };
+        let length = source(&mut chunk.buffer, offset)?.min(CHUNK);
+        chunk.length = length;
+        // What the buffer held before is none of the last sector's business.
+        chunk.buffer[length..].fill(0);
+        Ok(chunk)
+    }
+
+    /// The byte of the image that comes after it.
+    pub fn end(&self) -> u64 {
+        self.offset + self.length as u64
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[..self.length]
@@ -91,18 +111,14 @@ pub fn stream_slow<E>(
     let read = move || {
         let mut offset = 0;
         while let Ok(buffer) = free.recv() {
-            let mut chunk = Chunk { offset, length: 0, buffer, pool: pool.clone() };
-            match source(&mut chunk.buffer, offset) {
-                Ok(length) => chunk.length = length.min(CHUNK),
+            let chunk = match Chunk::read(&mut source, offset, buffer, &pool) {
+                Ok(chunk) => chunk,
                 Err(error) => {
                     let _ = send.send(Err((offset, error)));
                     return;
                 }
-            }
-            // What the buffer held before is none of the last sector's business.
-            let end = chunk.length;
-            chunk.buffer[end..].fill(0);
-            offset += chunk.length as u64;
+            };
+            offset = chunk.end();
             let is_last = chunk.length < CHUNK;
             let is_lost = chunk.length > 0 && send.send(Ok(Some(Arc::new(chunk)))).is_err();
             if is_lost || is_last {
@@ -114,7 +130,7 @@ pub fn stream_slow<E>(
     Builder::new().name("reader".into()).spawn(read).map_err(Broken::Thread)?;
     let mut end = 0;
     while let Some(chunk) = next(&chunks, stop, &mut idle, end)? {
-        end = chunk.offset + chunk.length as u64;
+        end = chunk.end();
         digesting.take(&chunk);
         sink(&chunk).map_err(Broken::Sink)?;
     }

@@ -1,12 +1,12 @@
 //! Digests of chunks: of all of them together on one thread, of each by itself on another.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+use crate::medium::{Span, Spans};
 use crate::trust::{Algorithm, Digests, Sums, sha256};
 
 use super::chunks::Chunk;
@@ -17,9 +17,7 @@ pub struct Digesting {
     to_each: Sender<Arc<Chunk>>,
     whole: JoinHandle<Digests>,
     each: JoinHandle<()>,
-    /// What the thread of each chunk sends, and what came of it so far.
-    digests: Receiver<String>,
-    chunks: RefCell<Vec<String>>,
+    chunks: ChunkDigests,
 }
 
 /// What they computed.
@@ -30,20 +28,57 @@ pub struct Digested {
     pub chunks: Vec<String>,
 }
 
+/// SHA-256 of each chunk, in hex, in order, as they come.
+#[derive(Clone, Default)]
+pub struct ChunkDigests(Arc<(Mutex<SoFar>, Condvar)>);
+
+#[derive(Default)]
+struct SoFar {
+    chunks: Vec<String>,
+    /// No more will come.
+    is_all: bool,
+}
+
+impl ChunkDigests {
+    /// The first `count`; waits for them. Fewer when there are no more, or the thread broke down, which [`Digesting::finish`] tells.
+    pub fn first(&self, count: usize) -> Vec<String> {
+        let mut so_far = self.so_far();
+        while so_far.chunks.len() < count && !so_far.is_all {
+            so_far = self.0.1.wait(so_far).unwrap_or_else(PoisonError::into_inner);
+        }
+        so_far.chunks.iter().take(count).cloned().collect()
+    }
+
+    /// The state has no half-done changes, so that a panic elsewhere does not spoil it.
+    fn so_far(&self) -> MutexGuard<'_, SoFar> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut SoFar)) {
+        change(&mut self.so_far());
+        self.0.1.notify_all();
+    }
+}
+
 impl Digesting {
     /// Starts both threads. Errors: the system has none left.
     pub fn start(algorithms: BTreeSet<Algorithm>) -> io::Result<Self> {
+        Self::start_leaving_out(algorithms, Spans::default())
+    }
+
+    /// The same, with zeros in place of these bytes in the digests of chunks.
+    pub fn start_leaving_out(algorithms: BTreeSet<Algorithm>, left_out: Spans) -> io::Result<Self> {
         // The pool of buffers bounds what lies in these queues.
         let (to_whole, whole) = channel();
         let (to_each, each) = channel();
-        let (send, digests) = channel();
+        let chunks = ChunkDigests::default();
+        let digests = Each(chunks.clone());
         Ok(Self {
             to_whole,
             to_each,
             whole: Builder::new().name("digest".into()).spawn(move || digest_all(algorithms, &whole))?,
-            each: Builder::new().name("ledger".into()).spawn(move || digest_each(&each, &send))?,
-            digests,
-            chunks: RefCell::default(),
+            each: Builder::new().name("ledger".into()).spawn(move || digests.digest(&each, &left_out))?,
+            chunks,
         })
     }
 
@@ -54,23 +89,17 @@ impl Digesting {
         let _ = self.to_each.send(Arc::clone(chunk));
     }
 
-    /// SHA-256 of the first `count` chunks taken, in hex; waits for them. Fewer come only when the thread broke down, which
-    /// [`Self::finish`] tells.
-    pub fn first_chunks(&self, count: usize) -> Vec<String> {
-        let mut chunks = self.chunks.borrow_mut();
-        let missing = count.saturating_sub(chunks.len());
-        chunks.extend(self.digests.iter().take(missing));
-        chunks.iter().take(count).cloned().collect()
+    /// Digests of the chunks taken, as they come.
+    pub fn chunks(&self) -> ChunkDigests {
+        self.chunks.clone()
     }
 
     /// Waits for the last digest. `Err` when a thread broke down, which is a bug.
     pub fn finish(self) -> Result<Digested, &'static str> {
         drop((self.to_whole, self.to_each));
         let digests = self.whole.join().map_err(|_| "the digest thread broke down")?;
-        let mut chunks = self.chunks.into_inner();
-        chunks.extend(self.digests);
         self.each.join().map_err(|_| "the ledger thread broke down")?;
-        Ok(Digested { digests, chunks })
+        Ok(Digested { digests, chunks: self.chunks.first(usize::MAX) })
     }
 }
 
@@ -80,9 +109,30 @@ fn digest_all(algorithms: BTreeSet<Algorithm>, chunks: &Receiver<Arc<Chunk>>) ->
     sums.finish()
 }
 
-fn digest_each(chunks: &Receiver<Arc<Chunk>>, digests: &Sender<String>) {
-    for chunk in chunks {
-        // Nobody waits for it any more when this fails.
-        let _ = digests.send(sha256(chunk.bytes()));
+/// The thread of each chunk; however it ends, nobody waits for more.
+struct Each(ChunkDigests);
+
+impl Each {
+    fn digest(self, chunks: &Receiver<Arc<Chunk>>, left_out: &Spans) {
+        for chunk in chunks {
+            let digest = digest_of(&chunk, left_out);
+            self.0.change(|so_far| so_far.chunks.push(digest));
+        }
     }
+}
+
+impl Drop for Each {
+    fn drop(&mut self) {
+        self.0.change(|so_far| so_far.is_all = true);
+    }
+}
+
+fn digest_of(chunk: &Chunk, left_out: &Spans) -> String {
+    let bytes = chunk.bytes();
+    if left_out.within(Span { offset: chunk.offset, length: bytes.len() as u64 }).next().is_none() {
+        return sha256(bytes);
+    }
+    let mut bytes = bytes.to_vec();
+    left_out.blank(&mut bytes, chunk.offset);
+    sha256(&bytes)
 }

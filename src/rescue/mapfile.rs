@@ -26,6 +26,11 @@ pub struct Position {
     pub pass: u32,
 }
 
+impl Position {
+    /// Nothing is left to do.
+    pub const FINISHED: Self = Self { at: 0, status: '+', pass: 1 };
+}
+
 /// One block line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
@@ -129,6 +134,12 @@ impl Mapfile {
     pub fn known_end(&self) -> u64 {
         let last = self.blocks.last().filter(|block| block.state == State::NonTried && self.end() > Self::LARGEST_DISC);
         last.map_or(self.end(), |block| block.first)
+    }
+
+    /// The end of the last byte that it calls finished.
+    pub fn finished_end(&self) -> u64 {
+        let last = self.blocks.iter().rfind(|block| block.state == State::Finished);
+        last.map_or(0, |block| block.first + block.size)
     }
 
     /// The map in sectors. A sector with several states gets the least processed one; what the map does not cover was not tried.

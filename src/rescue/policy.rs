@@ -63,6 +63,10 @@ pub const FAST_FAILURE: Duration = Duration::from_millis(50);
 /// doubles it, as some drives do fail fast where a disc is bad.
 pub const SUSPICIOUS_FAILURES: u32 = 3;
 
+/// Sectors that failed by a fault of the drive's own, fewer in a row than that, and that are read once more at the end: a drive that lost
+/// its servo (4/09, 4/44) often reads them then. On a disc with more of them it is the damage that shows so.
+pub const STRAY_FAULTS: usize = 64;
+
 /// Failures of any kind in a row before that proof: what is lost by a drive that stopped reading is at most the work on so many.
 pub const UNPROVED_FAILURES: u32 = 64;
 

@@ -38,9 +38,14 @@ impl Bar {
         Self::with(ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr()), Shape::Alone(Palette::of_environment()))
     }
 
-    /// One of several, each below the one before; `name` stands before it.
-    pub(super) fn of(bars: &MultiProgress, name: String) -> Self {
-        Self::with(bars.add(ProgressBar::new(1)).with_prefix(name), Shape::Row)
+    /// One of several, each below the one before.
+    pub(super) fn of(bars: &MultiProgress) -> Self {
+        Self::with(bars.add(ProgressBar::new(1)), Shape::Row)
+    }
+
+    /// What stands before one of several.
+    pub(super) fn label(&self, text: String) {
+        self.bar.set_prefix(text);
     }
 
     fn with(bar: ProgressBar, shape: Shape) -> Self {
@@ -101,6 +106,8 @@ impl Bar {
             _ if silence >= SILENCE => {
                 format!("waiting for the device, {} s: {}", silence.as_secs(), report::progress(progress))
             }
+            // No line above it says what is being done.
+            (Shape::Row, None) => report::phase_and_progress(progress),
             _ => report::progress(progress),
         };
         if self.bar.message() != text {

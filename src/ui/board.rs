@@ -1,9 +1,6 @@
 //! Several drives on one screen: a line for each, and above them what they say.
 
-use std::collections::BTreeMap;
 use std::process::Command;
-
-use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use crate::event::{JobResult, Progress, Row};
 use crate::jobs::batch::{self, Said};
@@ -12,6 +9,7 @@ use crate::sys::Stop;
 
 use super::args::discrip::Args;
 use super::bar::Bar;
+use super::bars::Bars;
 use super::escape::Escaped;
 use super::program::{self, NoJob};
 use super::report;
@@ -22,12 +20,6 @@ pub struct Board<'a> {
     screen: &'a mut Screen,
     /// On a terminal.
     bars: Option<Bars>,
-}
-
-/// A bar for each drive.
-struct Bars {
-    all: MultiProgress,
-    of: BTreeMap<String, Bar>,
 }
 
 impl<'a> Board<'a> {
@@ -51,11 +43,9 @@ impl<'a> Board<'a> {
 
     fn new(screen: &'a mut Screen, drives: &[String]) -> Self {
         let bars = screen.has_bar().then(|| {
-            let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-            let longest = drives.iter().map(|drive| drive.chars().count()).max().unwrap_or(0);
-            let bar = |drive: &String| (drive.clone(), Bar::of(&all, format!("{:longest$}", Escaped(drive).to_string())));
-            let of = drives.iter().map(bar).collect();
-            Bars { all, of }
+            let mut bars = Bars::new();
+            drives.iter().for_each(|drive| bars.add(drive, drive));
+            bars
         });
         Self { screen, bars }
     }
@@ -67,7 +57,7 @@ impl<'a> Board<'a> {
 
     /// Shows what is said of a drive.
     fn show(&mut self, drive: &str, said: Said<'_>) {
-        let bar = self.bars.as_mut().and_then(|bars| bars.of.get_mut(drive));
+        let bar = self.bars.as_mut().and_then(|bars| bars.of(drive));
         match said {
             Said::Nothing => bar.into_iter().for_each(Bar::idle),
             Said::Message(text) => {
@@ -78,7 +68,7 @@ impl<'a> Board<'a> {
                 if self.screen.results() == Results::Json {
                     self.above(|screen| screen.output_line(line));
                 }
-                let bar = self.bars.as_mut().and_then(|bars| bars.of.get_mut(drive));
+                let bar = self.bars.as_mut().and_then(|bars| bars.of(drive));
                 match event["event"].as_str() {
                     Some("progress") => {
                         let progress = serde_json::from_value::<Progress>(event.clone());
@@ -96,15 +86,15 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// Takes the bars away. One that can't be cleared stays.
+    /// Takes the bars away.
     fn clear(&mut self) {
-        let _ = self.bars.take().map(|bars| bars.all.clear());
+        self.bars.take().into_iter().for_each(|bars| bars.clear());
     }
 
     /// Prints above the bars.
     fn above(&mut self, print: impl FnOnce(&mut Screen)) {
         match &self.bars {
-            Some(bars) => bars.all.suspend(|| print(self.screen)),
+            Some(bars) => bars.above(|| print(self.screen)),
             None => print(self.screen),
         }
     }

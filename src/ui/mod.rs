@@ -2,6 +2,7 @@
 
 pub mod args;
 mod bar;
+mod bars;
 mod board;
 mod escape;
 mod json;
@@ -12,6 +13,7 @@ mod picture;
 pub mod program;
 mod prompt;
 mod report;
+mod rows;
 mod screen;
 mod strip;
 mod units;

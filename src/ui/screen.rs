@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use crate::event::{Event, Observer, Progress};
 
 use super::bar::Bar;
+use super::bars::Bars;
 use super::lines::Lines;
+use super::rows::Rows;
 use super::wrap::{LABELLED, wrap};
 use super::{json, report};
 
@@ -50,6 +52,8 @@ pub struct Screen {
     results: Results,
     bar: Option<Bar>,
     lines: Option<Lines>,
+    /// Where there are several media.
+    rows: Option<Rows>,
     last: Option<Progress>,
     /// The drive of a batch that is shown.
     drive: Option<String>,
@@ -65,10 +69,14 @@ impl Screen {
         let on_terminal = io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let bar = !quiet && (style == Style::Bar || style == Style::Auto && on_terminal);
         let lines = !quiet && (style == Style::Lines || style == Style::Auto && !on_terminal);
-        Self { verbosity, results, bar: bar.then(Bar::new), lines: lines.then(Lines::new), last: None, drive: None, lost: false }
+        let (bar, lines) = (bar.then(Bar::new), lines.then(Lines::new));
+        Self { verbosity, results, bar, lines, rows: None, last: None, drive: None, lost: false }
     }
 
     fn say(&mut self, line: &str) {
+        if let Some(bars) = self.rows.as_mut().and_then(Rows::bars) {
+            return bars.above(|| error_line(line));
+        }
         match &mut self.bar {
             Some(bar) => bar.print(line),
             None => error_line(line),
@@ -142,7 +150,19 @@ impl Observer for Screen {
                     error_line(&line);
                 }
             }
+            Event::Of(of) => {
+                let has_bar = self.bar.is_some();
+                let rows = self.rows.get_or_insert_with(|| Rows::new(has_bar.then(Bars::new)));
+                let line = rows.event(&of.medium, &of.event).filter(|_| self.lines.is_some());
+                line.iter().for_each(|line| error_line(line));
+                // A row says it.
+                if has_bar && matches!(*of.event, Event::Phase(_)) {
+                    return;
+                }
+            }
+            Event::Ended(end) => self.rows.iter_mut().for_each(|rows| rows.end(end)),
             Event::Result(result) => {
+                self.rows.take().as_mut().and_then(Rows::bars).into_iter().for_each(|bars| bars.clear());
                 if let Some(bar) = &mut self.bar {
                     bar.finish();
                 }
@@ -182,13 +202,14 @@ impl Observer for Screen {
         if let Some(bar) = &mut self.bar {
             bar.idle();
         }
+        self.rows.as_mut().and_then(Rows::bars).into_iter().for_each(Bars::idle);
     }
 
     fn standing(&mut self) {
-        let line = self.last.as_ref().map_or_else(
-            || "nothing was read yet".into(),
-            |last| format!("{}: {}", report::phase_name(last.phase), report::progress(last)),
-        );
+        if let Some(rows) = &self.rows {
+            return rows.standing().iter().for_each(|line| self.say(line));
+        }
+        let line = self.last.as_ref().map_or_else(|| "nothing was read yet".into(), report::phase_and_progress);
         self.say(&line);
     }
 }

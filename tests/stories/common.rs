@@ -105,6 +105,15 @@ pub fn damaged_disc(seed: u64, sectors: u32, dead: &[(u32, u32)]) -> (Folder, Ve
     (folder, image)
 }
 
+/// A folder with `disc.iso`, and in `rules` what the drive does wrong; and the disc's bytes.
+pub fn faulty_disc(seed: u64, sectors: u32, rules: &str) -> (Folder, Vec<u8>) {
+    let folder = Folder::new();
+    let image = disc(seed, sectors);
+    folder.write("disc.iso", &image);
+    folder.write("rules", rules);
+    (folder, image)
+}
+
 /// A ddrescue mapfile with `bad` at these places and `+` elsewhere.
 pub fn mapfile(places: &[(u32, u32)], bad: char, sectors: u32) -> String {
     let mut text = String::from("0x00000000     +               1\n");

@@ -2,25 +2,16 @@
 
 use serde_json::Value;
 
-use crate::common::{Folder, Places, SECTOR, damage, disc, mapfile, told};
+use crate::common::{Folder, Places, SECTOR, damage, disc, faulty_disc, mapfile, told};
 
 const SECTORS: u32 = 4000;
-
-/// A disc in a folder, and what the drive does wrong.
-fn trouble(seed: u64, rules: &str) -> (Folder, Vec<u8>) {
-    let folder = Folder::new();
-    let image = disc(seed, SECTORS);
-    folder.write("disc.iso", &image);
-    folder.write("rules", rules);
-    (folder, image)
-}
 
 const DRIVE: &str = "emulated:disc.iso,faults=rules";
 
 /// The trouble passes, and the image is whole.
 #[track_caller]
 fn passes(seed: u64, rules: &str) -> (Folder, Vec<Value>, Value) {
-    let (folder, image) = trouble(seed, rules);
+    let (folder, image) = faulty_disc(seed, SECTORS, rules);
     let (events, result) = folder.json(0, &[DRIVE, "out.iso", "--record", "commands"]);
     folder.must_hold("out.iso", &image, &[]);
     folder.map_must_say("out.iso.map", &[], SECTORS);
@@ -31,7 +22,7 @@ fn passes(seed: u64, rules: &str) -> (Folder, Vec<Value>, Value) {
 /// The trouble stays with these sectors; everything else is read, and nothing of them gets into the image.
 #[track_caller]
 fn costs(seed: u64, rules: &str, dead: &Places, class: &str) -> (Folder, Vec<Value>) {
-    let (folder, image) = trouble(seed, rules);
+    let (folder, image) = faulty_disc(seed, SECTORS, rules);
     let (events, result) = folder.json(3, &[DRIVE, "out.iso", "--record", "commands"]);
     folder.must_hold("out.iso", &image, dead);
     folder.map_must_say("out.iso.map", dead, SECTORS);
@@ -43,7 +34,7 @@ fn costs(seed: u64, rules: &str, dead: &Places, class: &str) -> (Folder, Vec<Val
 /// The run stops with 7 and says so; whatever the image holds is right; without the trouble the same command ends with 0.
 #[track_caller]
 fn stops(seed: u64, rules: &str, says: &str, options: &[&str]) -> Folder {
-    let (folder, image) = trouble(seed, rules);
+    let (folder, image) = faulty_disc(seed, SECTORS, rules);
     let args = [&[DRIVE, "out.iso"], options].concat();
     folder.ends(7, &args).must_say(says);
     must_hold_nothing_else(&folder, &image);
@@ -118,7 +109,7 @@ fn a_loose_cable_ends_the_run_and_blames_no_sector() {
 #[test]
 fn good_without_data_is_not_taken_for_data() {
     passes(7, "read 2000 stale times=1\n");
-    let (folder, image) = trouble(8, "read 2000+3 stale\n");
+    let (folder, image) = faulty_disc(8, SECTORS, "read 2000+3 stale\n");
     let ran = folder.rip(&[DRIVE, "out.iso"]);
     assert!(matches!(ran.ended.code(), Some(3 | 7)), "{ran}");
     must_hold_nothing_else(&folder, &image);
@@ -138,7 +129,7 @@ fn data_that_falls_short_is_not_taken_for_data() {
 
 #[test]
 fn a_disc_that_is_exchanged_while_it_is_looked_at_is_looked_at_again() {
-    let (folder, _) = trouble(30, "");
+    let (folder, _) = faulty_disc(30, SECTORS, "");
     let other = disc(31, SECTORS - 500);
     folder.write("other.iso", &other);
     // The first read is of the sectors where volumes name themselves; by then the length is known.
@@ -151,7 +142,7 @@ fn a_disc_that_is_exchanged_while_it_is_looked_at_is_looked_at_again() {
 #[test]
 fn a_disc_that_begins_like_the_first_one_is_told_by_what_was_read_last() {
     // The exchange comes with the read of sector 480; up to 400 both are equal, and so is every sample that lies there.
-    let (folder, image) = trouble(32, "read 485+200 times=1 disc=other.iso sense=6/28/00\n");
+    let (folder, image) = faulty_disc(32, SECTORS, "read 485+200 times=1 disc=other.iso sense=6/28/00\n");
     let mut other = disc(33, SECTORS);
     other[..400 * SECTOR].copy_from_slice(&image[..400 * SECTOR]);
     folder.write("other.iso", other);
@@ -161,7 +152,7 @@ fn a_disc_that_begins_like_the_first_one_is_told_by_what_was_read_last() {
 
 #[test]
 fn another_disc_in_mid_run_never_mixes_with_the_first() {
-    let (folder, image) = trouble(10, "read * skip=10 times=1 disc=other.iso sense=6/28/00\n");
+    let (folder, image) = faulty_disc(10, SECTORS, "read * skip=10 times=1 disc=other.iso sense=6/28/00\n");
     // A twin: everything that names a disc is equal, the rest is not.
     let mut other = disc(11, SECTORS);
     other[..64 * SECTOR].copy_from_slice(&image[..64 * SECTOR]);
@@ -184,7 +175,7 @@ fn another_disc_in_mid_run_never_mixes_with_the_first() {
 fn another_disc_is_noticed_also_when_another_command_hears_of_it() {
     // A read times out, the disc is exchanged meanwhile, and TEST UNIT READY gets the unit attention.
     let rules = "read * skip=10 times=1 hang=90000\n00 * skip=2 times=1 disc=other.iso sense=6/28/00\n";
-    let (folder, image) = trouble(14, rules);
+    let (folder, image) = faulty_disc(14, SECTORS, rules);
     folder.write("other.iso", disc(15, SECTORS));
     folder.ends(7, &[DRIVE, "out.iso"]).must_say("disc");
     must_hold_nothing_else(&folder, &image);
@@ -197,7 +188,7 @@ fn the_same_disc_taken_out_and_put_back_is_read_on() {
 
 #[test]
 fn a_bus_reset_is_survived_and_the_settings_are_put_back() {
-    let (folder, image) = trouble(17, "read * skip=10 times=1 sense=6/29/00\n");
+    let (folder, image) = faulty_disc(17, SECTORS, "read * skip=10 times=1 sense=6/29/00\n");
     folder.ends(0, &[DRIVE, "out.iso", "--speed", "4", "--record", "commands"]);
     folder.must_hold("out.iso", &image, &[]);
     let commands = folder.recorded("commands");
@@ -241,7 +232,7 @@ fn a_drive_that_stays_away_ends_the_run_and_the_same_command_goes_on() {
 
 #[test]
 fn another_disc_in_a_drive_that_comes_back_never_mixes_with_the_first() {
-    let (folder, image) = trouble(24, "read 1000+2 gone=2000 disc=other.iso times=1\n");
+    let (folder, image) = faulty_disc(24, SECTORS, "read 1000+2 gone=2000 disc=other.iso times=1\n");
     folder.write("other.iso", disc(25, SECTORS));
     folder.ends(7, &[DRIVE, "out.iso"]).must_say("another disc");
     must_hold_nothing_else(&folder, &image);
@@ -249,7 +240,7 @@ fn another_disc_in_a_drive_that_comes_back_never_mixes_with_the_first() {
 
 #[test]
 fn three_time_outs_in_a_row_end_the_run_and_each_run_gets_further() {
-    let (folder, image) = trouble(26, "read 1000+2900 hang=90000\n");
+    let (folder, image) = faulty_disc(26, SECTORS, "read 1000+2900 hang=90000\n");
     let mut seen = Vec::new();
     for _ in 0..4 {
         folder.ends(7, &[DRIVE, "out.iso"]).must_say("off and on");
@@ -265,7 +256,7 @@ fn three_time_outs_in_a_row_end_the_run_and_each_run_gets_further() {
 
 #[test]
 fn runs_that_are_ended_by_time_outs_come_to_an_end() {
-    let (folder, image) = trouble(27, "read 1000+60 hang=90000\n");
+    let (folder, image) = faulty_disc(27, SECTORS, "read 1000+60 hang=90000\n");
     let last = (0..200).map(|_| folder.rip(&[DRIVE, "out.iso"])).find(|ran| ran.ended.code() != Some(7)).unwrap();
     last.must_be(3);
     folder.must_hold("out.iso", &image, &[(1000, 60)]);
@@ -314,7 +305,7 @@ fn aborted_and_busy_commands_are_sent_again() {
 
 #[test]
 fn a_drive_with_a_bad_memory_is_found_out_by_the_checksum() {
-    let (folder, image) = trouble(34, "read 2100 flip\n");
+    let (folder, image) = faulty_disc(34, SECTORS, "read 2100 flip\n");
     folder.write("right.iso", &image);
     let Some(sum) = folder.witness("sha256sum", &["right.iso"]) else { return };
     let hex = &sum.out()[..64];
@@ -336,14 +327,14 @@ fn a_drive_that_has_read_knows_how_to_read() {
     costs(38, "read 0+4 sense=5/24/00\n", &vec![(0, 4)], "other");
     // A drive that has not, yet: the look's two reads, and two of the disc.
     passes(38, "read * sense=5/24/00 times=4\n");
-    let (folder, _) = trouble(39, "read * sense=5/20/00\n");
+    let (folder, _) = faulty_disc(39, SECTORS, "read * sense=5/20/00\n");
     folder.ends(1, &[DRIVE, "out.iso"]).must_say("does not know READ(10)");
 }
 
 #[test]
 fn what_a_drive_once_called_no_data_or_protected_is_asked_for_again_by_order() {
     for sense in ["5/64/00", "5/6f/03"] {
-        let (folder, image) = trouble(40, &format!("read 1000+300 sense={sense}\n"));
+        let (folder, image) = faulty_disc(40, SECTORS, &format!("read 1000+300 sense={sense}\n"));
         folder.ends(3, &[DRIVE, "out.iso"]);
         folder.write("rules", "");
         folder.ends(3, &[DRIVE, "out.iso"]);
@@ -356,7 +347,7 @@ fn what_a_drive_once_called_no_data_or_protected_is_asked_for_again_by_order() {
 fn a_dying_disc_in_a_bad_drive_still_gives_every_sector_that_it_has() {
     let rules = "read 100 hang=90000 times=1\nread 150+50 host=7 times=2\nread * skip=7 times=1 sense=6/29/00\n\
                  read 1000+5 sense=3/11/05\nread 2500 short=512 times=1\nread 3000+2 stale times=1\nread 3500 gone=900 times=1\n";
-    let (folder, image) = trouble(36, rules);
+    let (folder, image) = faulty_disc(36, SECTORS, rules);
     let dead: Places = vec![(1000, 5), (1700, 60), (3990, 10)];
     folder.write("damage", mapfile(&dead[1..], '-', SECTORS));
     folder.ends(3, &["emulated:disc.iso,damage=damage,faults=rules,profile=dvd-rom", "out.iso"]);

@@ -18,7 +18,7 @@ fn wanted(sample: u32) -> u32 {
 
 /// What became of the stick.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
-enum Left {
+pub enum Left {
     /// Nothing was written yet.
     Old,
     /// The first MiB is zero.
@@ -29,7 +29,7 @@ enum Left {
 
 /// Anything else is a stick that boots half an image.
 #[track_caller]
-fn left(stick: &[u8], image: &[u8], old: &[u8], how: &str) -> Left {
+pub fn left(stick: &[u8], image: &[u8], old: &[u8], how: &str) -> Left {
     let is_dead = stick[..HEAD].iter().all(|byte| *byte == 0);
     match () {
         () if stick[..image.len()] == *image => Left::Whole,

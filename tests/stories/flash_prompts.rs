@@ -104,6 +104,29 @@ fn the_card_shows_what_will_be_lost_and_only_yes_is_a_yes() {
 }
 
 #[test]
+fn of_several_each_is_asked_about_before_any_is_written() {
+    let folder = prepared();
+    folder.write("t.img", noise(OLD, 8 * MIB));
+    let args = ["a.iso", "emulated:s.img", "emulated:t.img"];
+    let no =
+        [("emulated:s.img (emulated)", ""), ("Erase? [y/N]", "y\n"), ("emulated:t.img (emulated)", ""), ("Erase? [y/N]", "n\n")];
+    let Some(session) = at_terminal(&folder, &args, &no) else { return };
+    assert_eq!(session.status, Some(5), "{}", session.shown);
+    assert!(session.shown.contains("emulated:t.img: not confirmed; nothing was written"), "{}", session.shown);
+    for name in ["s.img", "t.img"] {
+        assert!(folder.read(name) == noise(OLD, 8 * MIB), "{name}");
+    }
+    let yes = [("Erase? [y/N]", "y\n"), ("Erase? [y/N]", "y\n")];
+    let Some(session) = at_terminal(&folder, &args, &yes) else { return };
+    assert_eq!(session.status, Some(0), "{}", session.shown);
+    // A row each, by the name and the end of the serial number.
+    for row in ["emulated:s.img ICK1 [", "emulated:t.img ICK1 ["] {
+        assert!(session.shown.contains(row), "{}", session.shown);
+    }
+    ["s.img", "t.img"].iter().for_each(|name| folder.must_be_equal("a.iso", name));
+}
+
+#[test]
 fn yes_said_before_asks_nothing() {
     let folder = prepared();
     let Some(session) = at_terminal(&folder, &["-y", "a.iso", "emulated:s.img"], &[]) else { return };

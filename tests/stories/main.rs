@@ -7,6 +7,7 @@
 
 mod batch;
 mod blank;
+mod bmap;
 mod checksums;
 mod common;
 mod copies;
@@ -15,6 +16,7 @@ mod drive_trouble;
 mod failing_disk;
 mod fakes;
 mod fewer_bytes;
+mod fix_gpt;
 mod flash_emulated;
 mod flash_file;
 mod flash_kills;
@@ -30,6 +32,7 @@ mod kinds_of_disc;
 mod large_disc;
 mod limits;
 mod log;
+mod many_sticks;
 mod mapfile_both_ways;
 mod outputs;
 mod picture;
@@ -50,3 +53,4 @@ mod verify_media;
 mod weak;
 mod wedged;
 mod whole_disc;
+mod wipe;

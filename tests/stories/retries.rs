@@ -2,17 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Folder, damage, disc, told};
+use crate::common::{Folder, damage, faulty_disc, told};
 
 const SECTORS: u32 = 6000;
-
-fn damaged(seed: u64, rules: &str) -> (Folder, Vec<u8>) {
-    let folder = Folder::new();
-    let image = disc(seed, SECTORS);
-    folder.write("disc.iso", &image);
-    folder.write("rules", rules);
-    (folder, image)
-}
 
 const DRIVE: &str = "emulated:disc.iso,faults=rules";
 
@@ -24,7 +16,7 @@ fn only(sectors: &[u32], unless: &str) -> String {
 /// Sectors that come in one way alone: missing without it, there with it, and told.
 #[track_caller]
 fn comes(seed: u64, unless: &str, pass: u32, way: &str, text: &str) -> Folder {
-    let (folder, image) = damaged(seed, &only(&[3000, 3100, 3200], unless));
+    let (folder, image) = faulty_disc(seed, SECTORS, &only(&[3000, 3100, 3200], unless));
     let before = (pass - 1).to_string();
     folder.ends(3, &[DRIVE, "out.iso", "-r", &before]);
     folder.map_must_say("out.iso.map", &[(3000, 1), (3100, 1), (3200, 1)], SECTORS);
@@ -63,7 +55,7 @@ fn sectors_that_come_at_another_speed() {
     // 4x, and what was there before.
     assert_eq!(speeds, ["02c2", "108a"], "{speeds:?}");
     comes(4, "below:3000", 4, "slow", "at low speed");
-    let (folder, image) = damaged(5, "read 3000+3 sense=3/11/05 unless=above:1000\n");
+    let (folder, image) = faulty_disc(5, SECTORS, "read 3000+3 sense=3/11/05 unless=above:1000\n");
     let (_, result) = folder.json(0, &[DRIVE, "out.iso", "-r6", "--speed", "4"]);
     folder.must_hold("out.iso", &image, &[]);
     assert_eq!(result["brought_back"], json!({"medium": 3}));
@@ -73,7 +65,7 @@ fn sectors_that_come_at_another_speed() {
 fn each_sector_comes_back_in_its_own_way() {
     let rules =
         "read 1000 sense=3/11/05 unless=run-up\nread 2000+2 sense=3/11/05 unless=fua\nread 3000 sense=3/11/05 unless=below:800\n";
-    let (folder, image) = damaged(6, rules);
+    let (folder, image) = faulty_disc(6, SECTORS, rules);
     let ran = folder.ends(0, &[DRIVE, "out.iso", "-r", "6"]);
     folder.must_hold("out.iso", &image, &[]);
     ran.must_say("back    ");
@@ -86,7 +78,7 @@ fn each_sector_comes_back_in_its_own_way() {
 fn a_drive_that_lacks_a_way_is_told_of_once_and_goes_the_others() {
     // It refuses FUA and SET CD SPEED, and no sector is blamed for it.
     let rules = "read * sense=5/24/00 unless=plain\nread 2000 sense=3/11/05 unless=run-up\nread 3000+3 sense=3/11/05\nbb * sense=5/20/00\n";
-    let (folder, image) = damaged(7, rules);
+    let (folder, image) = faulty_disc(7, SECTORS, rules);
     let (events, result) = folder.json(3, &[DRIVE, "out.iso", "-r", "12"]);
     folder.must_hold("out.iso", &image, &[(3000, 3)]);
     assert_eq!(result["brought_back"], json!({"run-up": 1}));
@@ -99,7 +91,7 @@ fn a_drive_that_lacks_a_way_is_told_of_once_and_goes_the_others() {
 #[test]
 fn retries_of_what_the_drive_calls_blank_end() {
     for options in [&["-r", "2"][..], &["-r", "3", "--reverse"]] {
-        let (folder, image) = damaged(40, "read 3000+3 sense=8/00/00\n");
+        let (folder, image) = faulty_disc(40, SECTORS, "read 3000+3 sense=8/00/00\n");
         folder.ends(3, &[&[DRIVE, "out.iso"], options].concat());
         folder.must_hold("out.iso", &image, &[(3000, 3)]);
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{Folder, Places, damage, disc, installed, listening, mapfile, wait};
+use crate::common::{Folder, Places, SECTOR, damage, disc, installed, listening, mapfile, wait};
 
 const SECTORS: u32 = 4000;
 
@@ -168,4 +168,41 @@ fn where_there_is_no_map_or_none_that_can_be_read_it_is_1() {
     folder.ends(7, &["--status", "out.iso"]);
     folder.ends(2, &["--status", "out.iso", "emulated:demo", "b.iso"]);
     assert_eq!(folder.names(), ["out.iso.map"]);
+}
+
+#[test]
+fn a_map_of_a_disc_whose_length_ddrescue_did_not_know_is_7() {
+    let folder = Folder::new();
+    // As ddrescue writes it while it reads what has no length (mapbook.cc): 10 sectors read, then `?` up to the largest number.
+    folder.write("out.iso", vec![1; 10 * SECTOR]);
+    folder.write("out.iso.map", "0x5000 ? 1\n0x0 0x5000 +\n0x5000 0x7FFFFFFFFFFFAFFF ?\n");
+    let (_, standing) = folder.json(7, &["--status", "out.iso"]);
+    assert_eq!(
+        (&standing["good"], &standing["unread"], &standing["whole"]),
+        (&10.into(), &0.into(), &false.into()),
+        "{standing}"
+    );
+    let out = folder.ends(7, &["--status", "out.iso"]).out();
+    assert!(out.contains("10 sectors, 0 missing; where the disc ends, the map does not say"), "{out}");
+}
+
+#[test]
+fn a_map_that_claims_more_than_the_image_holds_is_5() {
+    let folder = damaged(8);
+    folder.ends(0, &["emulated:disc.iso", "out.iso"]);
+    folder.shell("truncate -s 1M out.iso");
+    for args in [&["--status", "out.iso"][..], &["emulated:disc.iso", "out.iso"]] {
+        folder.ends(5, args).must_say("has 1048576");
+    }
+    // Without an image it is asked what the map knows.
+    folder.remove(&["out.iso"]);
+    folder.ends(0, &["--status", "out.iso"]);
+}
+
+#[test]
+fn a_map_longer_than_any_is_not_taken_into_memory() {
+    let folder = damaged(9);
+    folder.shell("truncate -s 300M out.iso.map");
+    folder.ends(1, &["--status", "out.iso"]).must_say("longer than any map");
+    folder.ends(5, &["emulated:disc.iso", "out.iso"]).must_say("longer than any map");
 }

@@ -1,16 +1,14 @@
 //! A drive whose firmware gets stuck and fails everything: no good sector is called bad for it.
 
-use crate::common::{Folder, damage, disc, told};
+use std::io::{BufRead, BufReader};
+
+use crate::common::{Folder, blocks, damage, faulty_disc, told};
 
 const SECTORS: u32 = 6000;
 
 /// A dead place that the drive gets stuck on.
 fn wedging(seed: u64, wedge: &str) -> (Folder, Vec<u8>) {
-    let folder = Folder::new();
-    let image = disc(seed, SECTORS);
-    folder.write("disc.iso", &image);
-    folder.write("rules", format!("read 3000+2 sense=3/11/05 {wedge}\n"));
-    (folder, image)
+    faulty_disc(seed, SECTORS, &format!("read 3000+2 sense=3/11/05 {wedge}\n"))
 }
 
 const DRIVE: &str = "emulated:disc.iso,faults=rules";
@@ -92,4 +90,29 @@ fn failures_of_the_drives_own_that_are_real_are_bad_sectors() {
         folder.ends(3, &[DRIVE, "out.iso"]);
         folder.must_hold("out.iso", &image, &[(3000, 40)]);
     }
+}
+
+#[test]
+fn a_kill_in_the_pause_leaves_nothing_judged_that_is_not_believed() {
+    // Faults of its own at every read from now on: a second passes after each, and the map is saved meanwhile.
+    let (folder, _) = faulty_disc(13, SECTORS, "read * skip=30 sense=4/44/00\n");
+    let drive = format!("{DRIVE},clock=real,model=ideal");
+    let mut run = folder.discrip(&[&drive, "out.iso", "--progress=none"]).spawn().unwrap();
+    let lines = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.into_iter().any(|line| line.contains("(2 of ")), "no second pause");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let map = blocks(&folder.text("out.iso.map"));
+    assert!(map.len() > 1 && map.iter().all(|block| block.ends_with('+') || block.ends_with('?')), "{map:?}");
+}
+
+#[test]
+fn sectors_that_the_drive_failed_by_itself_are_read_once_more() {
+    // Less than three in a row, between good reads.
+    let rules = "read 3000 sense=4/44/00 times=2\nread 3500 sense=4/09/02 times=2\n";
+    let (folder, image) = faulty_disc(14, SECTORS, rules);
+    let (events, result) = folder.json(0, &[DRIVE, "out.iso"]);
+    folder.must_hold("out.iso", &image, &[]);
+    assert_eq!(result["whole"], true);
+    assert!(told(&events).contains("read once more"), "{}", told(&events));
 }

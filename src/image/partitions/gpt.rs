@@ -21,7 +21,8 @@ pub struct Header {
     /// Where the array of entries begins.
     entries: u64,
     count: u32,
-    entry: u32,
+    /// Bytes of an entry.
+    pub entry: u32,
     crc: u32,
 }
 
@@ -56,12 +57,16 @@ impl Header {
         Self::read(pages, sector, last)
     }
 
-    /// The partitions it describes, by number. `None` when the array can't be read, or isn't the one that was summed up.
-    pub fn partitions(&self, pages: &mut Pages) -> Option<Vec<Partition>> {
+    /// The array of entries. `None` when it can't be read, or isn't the one that was summed up.
+    pub fn array(&self, pages: &mut Pages) -> Option<Vec<u8>> {
         let length = self.count.checked_mul(self.entry).filter(|&length| self.entry >= 128 && length <= ARRAY)?;
-        let sector = u64::from(self.sector);
-        let array = pages.bytes(self.entries.checked_mul(sector)?, usize::try_from(length).ok()?)?;
-        (crc32fast::hash(&array) == self.crc).then_some(())?;
+        let array = pages.bytes(self.entries.checked_mul(u64::from(self.sector))?, usize::try_from(length).ok()?)?;
+        (crc32fast::hash(&array) == self.crc).then_some(array)
+    }
+
+    /// The partitions it describes, by number. `None` without its array.
+    pub fn partitions(&self, pages: &mut Pages) -> Option<Vec<Partition>> {
+        let (array, sector) = (self.array(pages)?, u64::from(self.sector));
         let partition = |(entry, number): (&[u8], u32)| {
             let (first, last) = (u64_le(entry, 32), u64_le(entry, 40));
             let used = entry.get(..16)?.iter().any(|&byte| byte != 0) && first <= last;

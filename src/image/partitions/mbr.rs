@@ -6,7 +6,7 @@ use crate::image::pages::Pages;
 use crate::image::u32_le;
 
 /// What stands for a GPT.
-const PROTECTIVE: u8 = 0xEE;
+pub const PROTECTIVE: u8 = 0xEE;
 
 /// Extended partitions: of DOS, of Windows 95, of Linux.
 const EXTENDED: [u8; 3] = [0x05, 0x0F, 0x85];

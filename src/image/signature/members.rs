@@ -25,6 +25,9 @@ fn lvm(pages: &mut Pages) -> Option<Signature> {
 /// The magic of every md superblock (include/uapi/linux/raid/md_p.h, MD_SB_MAGIC).
 const MD: u32 = 0xA92B_4EFC;
 
+/// Bytes of a superblock, of all versions (the same, MD_SB_BYTES; drivers/md/md.c, super_1_load).
+pub const MD_SUPERBLOCK: u64 = 4096;
+
 /// md's superblocks: version 1 near the end (1.0), at the beginning (1.1) or 4 KiB after it (1.2), version 0.90 at the end
 /// (include/uapi/linux/raid/md_p.h; the places: drivers/md/md.c, super_1_load and super_90_load).
 fn md(pages: &mut Pages, found: &mut Vec<Signature>) {
@@ -47,7 +50,10 @@ fn md(pages: &mut Pages, found: &mut Vec<Signature>) {
 }
 
 /// Bytes of one of ZFS' four labels, and how their places are aligned.
-const VDEV_LABEL: u64 = 256 * 1024;
+pub const VDEV_LABEL: u64 = 256 * 1024;
+
+/// Where in a label its list of names and values begins.
+pub const ZFS_LIST: u64 = 16 * 1024;
 
 /// ZFS' labels, two at the beginning and two at the end (OpenZFS, include/sys/vdev_impl.h, vdev_label_t): their list of names and
 /// values begins after 16 KiB.
@@ -57,7 +63,7 @@ fn zfs(pages: &mut Pages, found: &mut Vec<Signature>) {
         return;
     }
     for start in [0, VDEV_LABEL, end - 2 * VDEV_LABEL, end - VDEV_LABEL] {
-        let offset = start + 16 * 1024;
+        let offset = start + ZFS_LIST;
         if let Some(list) = pages.bytes(offset, 4096).as_deref().and_then(Pairs::parse) {
             found.push(Signature { kind: Kind::Zfs, offset, label: list.text("name").and_then(label) });
         }

@@ -6,6 +6,9 @@ use crate::image::partitions::gpt::{Header, SECTORS};
 use crate::image::partitions::mbr::Mbr;
 use crate::image::u16_be;
 
+/// Bytes of a GPT's header, at most: it lies in one sector, of 512 bytes or more.
+pub const HEADER: u64 = 512;
+
 /// Finds them. A medium whose first sector is the boot sector of a file system (`boots`) has no MBR: code may lie where it would
 /// be.
 pub fn find(pages: &mut Pages, boots: bool, found: &mut Vec<Signature>) {

@@ -45,23 +45,23 @@ pub type Show<'a> = dyn FnMut(&str, Said<'_>) + 'a;
 /// Runs a program for each drive, shows what they say, and passes on signals. Call it from the main thread: [`tether`] says why.
 pub fn supervise(programs: Vec<(String, Command)>, show: &mut Show<'_>, stop: &Stop) -> JobResult {
     let (tell, told) = channel();
-    let stations = programs.into_iter().enumerate();
-    let stations = stations.map(|(number, (drive, command))| Station::start(number, drive, command, &tell)).collect();
+    let processes = programs.into_iter().enumerate();
+    let processes = processes.map(|(number, (drive, command))| Process::start(number, drive, command, &tell)).collect();
     drop(tell);
-    let mut stations = Supervisor { stations, told, show, outcome: BatchOutcome::default() };
-    stations.run(stop, PATIENCE);
-    stations.result(stop)
+    let mut supervisor = Supervisor { processes, told, show, outcome: BatchOutcome::default() };
+    supervisor.run(stop, PATIENCE);
+    supervisor.result(stop)
 }
 
 struct Supervisor<'a, 'b> {
-    stations: Vec<Station>,
+    processes: Vec<Process>,
     told: Receiver<(usize, Line)>,
     show: &'a mut Show<'b>,
     outcome: BatchOutcome,
 }
 
 /// A drive and its process.
-struct Station {
+struct Process {
     drive: String,
     state: State,
     /// When it said something last.
@@ -92,7 +92,7 @@ enum Line {
     Message(String),
 }
 
-impl Station {
+impl Process {
     fn start(number: usize, drive: String, mut command: Command, tell: &Sender<(usize, Line)>) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = tether(&mut command).spawn().and_then(|mut child| {
@@ -141,25 +141,25 @@ fn listen(
             }
         }
     };
-    thread::Builder::new().name("station".into()).spawn(read).map(drop)
+    thread::Builder::new().name("process".into()).spawn(read).map(drop)
 }
 
 impl Supervisor<'_, '_> {
     /// Until every process has ended, or was waited for long enough after a signal.
     fn run(&mut self, stop: &Stop, patience: Duration) {
         let mut end: Option<Instant> = None;
-        while self.stations.iter().any(Station::is_running) {
+        while self.processes.iter().any(Process::is_running) {
             if self.hear() == Err(RecvTimeoutError::Disconnected) {
                 thread::sleep(LOOK_UP);
             }
-            self.stations.iter_mut().for_each(Station::look);
+            self.processes.iter_mut().for_each(Process::look);
             self.tell_silence();
             if stop.status_asked() {
-                self.stations.iter().for_each(|station| station.signal(Signal::SIGUSR1));
+                self.processes.iter().for_each(|process| process.signal(Signal::SIGUSR1));
             }
             match (stop.requested(), end) {
                 (Some(signal), None) => {
-                    self.stations.iter().for_each(|station| station.signal(signal));
+                    self.processes.iter().for_each(|process| process.signal(signal));
                     end = Some(Instant::now() + patience);
                 }
                 (_, Some(end)) if Instant::now() >= end => self.leave_behind(),
@@ -168,33 +168,33 @@ impl Supervisor<'_, '_> {
         }
         // What they said at last is on its way. Who was left behind keeps the line open, and was heard for long enough.
         let end = Instant::now() + LAST_WORDS;
-        let all_ended = self.stations.iter().all(|station| !matches!(station.state, State::LeftBehind));
+        let all_ended = self.processes.iter().all(|process| !matches!(process.state, State::LeftBehind));
         while all_ended && self.hear() != Err(RecvTimeoutError::Disconnected) && Instant::now() < end {}
     }
 
     /// Shows what is said next.
     fn hear(&mut self) -> Result<(), RecvTimeoutError> {
         let (number, line) = self.told.recv_timeout(LOOK_UP).inspect_err(|_| {
-            self.stations.iter().for_each(|station| (self.show)(&station.drive, Said::Nothing));
+            self.processes.iter().for_each(|process| (self.show)(&process.drive, Said::Nothing));
         })?;
-        let Some(station) = self.stations.get_mut(number) else { return Ok(()) };
-        station.heard = Instant::now();
+        let Some(process) = self.processes.get_mut(number) else { return Ok(()) };
+        process.heard = Instant::now();
         match line {
-            Line::Message(text) => (self.show)(&station.drive, Said::Message(&text)),
+            Line::Message(text) => (self.show)(&process.drive, Said::Message(&text)),
             Line::Event(text) => match serde_json::from_str::<Value>(&text) {
-                Ok(event) if event["event"] == "result" => station.result = Some(event),
+                Ok(event) if event["event"] == "result" => process.result = Some(event),
                 Ok(event) => {
                     match event["event"].as_str() {
-                        Some("disc") => station.reading = Some(Silence::Untold),
+                        Some("disc") => process.reading = Some(Silence::Untold),
                         Some("row") => {
-                            station.reading = None;
+                            process.reading = None;
                             if let Ok(outcome) = serde_json::from_value(event["outcome"].clone()) {
                                 *self.outcome.discs.entry(outcome).or_default() += 1;
                             }
                         }
-                        _ => station.reading = station.reading.take().map(|_| Silence::Untold),
+                        _ => process.reading = process.reading.take().map(|_| Silence::Untold),
                     }
-                    (self.show)(&station.drive, Said::Event(&text, &event));
+                    (self.show)(&process.drive, Said::Event(&text, &event));
                 }
                 // A line that was cut off when its process was killed.
                 Err(_) => {}
@@ -204,18 +204,18 @@ impl Supervisor<'_, '_> {
     }
 
     fn tell_silence(&mut self) {
-        for station in &mut self.stations {
-            if station.is_running() && station.reading == Some(Silence::Untold) && station.heard.elapsed() >= SILENCE {
-                station.reading = Some(Silence::Told);
+        for process in &mut self.processes {
+            if process.is_running() && process.reading == Some(Silence::Untold) && process.heard.elapsed() >= SILENCE {
+                process.reading = Some(Silence::Told);
                 let text = format!("the drive has been silent for {} s; the others go on", SILENCE.as_secs());
-                (self.show)(&station.drive, Said::Message(&text));
+                (self.show)(&process.drive, Said::Message(&text));
             }
         }
     }
 
     fn leave_behind(&mut self) {
-        for station in self.stations.iter_mut().filter(|station| station.is_running()) {
-            station.state = State::LeftBehind;
+        for process in self.processes.iter_mut().filter(|process| process.is_running()) {
+            process.state = State::LeftBehind;
         }
     }
 
@@ -223,9 +223,9 @@ impl Supervisor<'_, '_> {
     fn result(self, stop: &Stop) -> JobResult {
         let was_stopped = stop.requested().is_some();
         let mut result = JobResult::new(Status::Done);
-        for station in &self.stations {
+        for process in &self.processes {
             let of_result = |result: &Value| serde_json::from_value::<Status>(result["status"].clone()).ok();
-            let (status, reasons) = match (&station.state, &station.result) {
+            let (status, reasons) = match (&process.state, &process.result) {
                 (State::LeftBehind, _) => (
                     Status::Stopped,
                     vec!["the drive does not answer, and its process ends when the kernel gives it up; switch the drive off and on; what was \
@@ -242,7 +242,7 @@ impl Supervisor<'_, '_> {
                 (State::Running(_), None) => (Status::Stopped, Vec::new()),
             };
             result.status = result.status.and(status);
-            result.reasons.extend(reasons.iter().map(|reason| format!("{}: {reason}", station.drive)));
+            result.reasons.extend(reasons.iter().map(|reason| format!("{}: {reason}", process.drive)));
         }
         if was_stopped {
             result.status = Status::Stopped;
@@ -266,9 +266,9 @@ mod tests {
         let shell = |(number, script): (usize, &&str)| {
             let mut command = Command::new("sh");
             command.args(["-c", script]);
-            Station::start(number, format!("drive {number}"), command, &tell)
+            Process::start(number, format!("drive {number}"), command, &tell)
         };
-        let stations = scripts.iter().enumerate().map(shell).collect();
+        let processes = scripts.iter().enumerate().map(shell).collect();
         drop(tell);
         let mut lines = Vec::new();
         let mut show = |drive: &str, said: Said<'_>| match said {
@@ -281,7 +281,7 @@ mod tests {
             Said::Message(text) => lines.push(format!("{drive}: {text}")),
             Said::Nothing => {}
         };
-        let mut supervisor = Supervisor { stations, told, show: &mut show, outcome: BatchOutcome::default() };
+        let mut supervisor = Supervisor { processes, told, show: &mut show, outcome: BatchOutcome::default() };
         supervisor.run(stop, Duration::from_millis(300));
         let result = supervisor.result(stop);
         (lines, result)

@@ -30,6 +30,9 @@ pub(super) fn question(card: &MediumCard, source: &Source, unusual: &[String]) -
     if source.holes.bytes() > 0 {
         row("", format!("with holes: {} of it were never read", size(source.holes.bytes())));
     }
+    if let Some(mapped) = source.mapping.described() {
+        row("", mapped);
+    }
     for reason in unusual {
         row("unusual", reason.clone());
     }

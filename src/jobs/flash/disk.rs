@@ -19,7 +19,7 @@ use super::source::Source;
 pub(super) struct Disk {
     /// The node or the link by which it was named.
     pub(super) given: PathBuf,
-    block: Block,
+    pub(super) block: Block,
     pub(super) judged: Judged,
     /// Where it is mounted, in order of mounting.
     points: Vec<Point>,

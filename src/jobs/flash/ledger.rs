@@ -46,7 +46,7 @@ pub(super) fn check(request: &Request, source: &Source, target: &Target<'_>) -> 
 }
 
 /// The same file by any name, or the same name of a file that is not there yet.
-fn is_one_file(one: &Path, other: &Path) -> bool {
+pub(super) fn is_one_file(one: &Path, other: &Path) -> bool {
     let id = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
     let place = |path: &Path| {
         let path = absolute(path).ok()?;

@@ -1,13 +1,18 @@
 //! An image onto a medium, and the proof.
 //!
 //! [`run`] tells the story: the image, the medium, may it be written, does the person want it (`permission`); then the passes (`writing`):
-//! everything but the first MiB is written, flushed, read back and compared; the first MiB comes last.
+//! everything but the first MiB is written, flushed, read back and compared; the first MiB comes last. Of several media each takes the first
+//! steps (`candidate`) before any of them is written; then each goes its own way (`media`).
 
+mod after;
+mod candidate;
 mod card;
 mod disk;
 mod journal;
 mod judged;
 mod ledger;
+mod mapping;
+mod media;
 mod passes;
 mod permission;
 mod source;
@@ -19,21 +24,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::event::{Event, FlashOutcome, JobResult, MediumCard, Observer, Outcome};
-use crate::medium::{Writable, show_size};
-use crate::status::Status;
+use crate::event::{Event, FlashOutcome, JobResult, MediumEnd, Observer};
+use crate::medium::Writable;
 use crate::sys::topology::Block;
 use crate::sys::{Inhibit, Stop};
-use crate::trust::{Algorithm, Digests, Expectation, Expected};
+use crate::trust::{Algorithm, Digests, Expectation};
 
+use super::bmap::BmapOperand;
 use super::{Ask, Failure, worker};
-use journal::Place;
+use candidate::{Candidate, Named};
 pub use journal::state_folder;
+use media::Order;
 pub use passes::Course;
 pub use source::ImageOperand;
 use source::Source;
-use target::{Opened, Target};
-use writing::{Writing, Written};
+use target::Opened;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -50,7 +55,9 @@ pub struct Request {
     pub state: Option<PathBuf>,
     /// Where the chunks' digests are kept.
     pub ledger: Option<PathBuf>,
-    /// What of the image is written.
+    /// The block map that says what of the image is written; `None` for all of it.
+    pub bmap: Option<BmapOperand>,
+    /// What of it is sent to the medium.
     pub course: Course,
     /// What is done about reading back.
     pub proof: Proof,
@@ -62,6 +69,10 @@ pub struct Request {
     pub overwrite_file: bool,
     /// An image with holes is written unasked.
     pub allow_holes: bool,
+    /// Put the backup GPT at the end of the medium.
+    pub fix_gpt: bool,
+    /// What is done about old signatures behind the image.
+    pub wipe: Wipe,
     /// Eject after success.
     pub eject: bool,
     /// Look, and write nothing.
@@ -77,6 +88,15 @@ pub enum Proof {
     Repair,
     /// Nothing; and the report says so.
     None,
+}
+
+/// What is done about what systems act on behind the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wipe {
+    /// It is named.
+    Nothing,
+    /// It is made zero.
+    Signatures,
 }
 
 /// What the person says the medium is.
@@ -105,26 +125,38 @@ pub struct Given {
     pub block: Block,
 }
 
+impl TargetOperand {
+    /// As the person named it.
+    fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Given(given) => given.block.node.display().to_string(),
+        }
+    }
+}
+
 impl std::fmt::Debug for Given {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Given").field("block", &self.block).finish_non_exhaustive()
     }
 }
 
-/// Writes the image. The result tells how it ended, whatever happened.
-pub fn run(request: &Request, operand: &TargetOperand, ask: &mut Ask<'_>, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
+/// Writes the image to each medium. The result tells how it ended, whatever happened.
+pub fn run(
+    request: &Request,
+    operands: &[TargetOperand],
+    ask: &mut Ask<'_>,
+    observer: &mut dyn Observer,
+    stop: &Stop,
+) -> JobResult {
     let stopping = "stopping after what is under way (a second signal ends at once)";
-    let mut outcome = FlashOutcome::default();
+    let mut begun = FlashOutcome::default();
     let mut start = Instant::now();
     let ended = worker::work(stopping, observer, stop, |observer| {
-        attempt((request, operand), &mut start, ask, observer, stop, &mut outcome)
+        attempt((request, operands), &mut start, ask, observer, stop, &mut begun)
     });
     let ended = ended.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
-    let mut result = match ended {
-        Ok(done) => JobResult { reasons: done.reasons, digests: named(done.digests), ..JobResult::new(Status::Done) },
-        Err(failure) => JobResult::because(failure.status, failure.reason),
-    };
-    result.outcome = Some(Outcome::Flash(outcome));
+    let mut result = ended.map_or_else(|failure| media::nothing(failure, begun, operands.len()), media::result);
     result.elapsed = start.elapsed().as_millis() as u64;
     observer.event(&Event::Result(Box::new(result.clone())));
     result
@@ -140,81 +172,57 @@ fn named(digests: Digests) -> BTreeMap<String, String> {
     digests.into_iter().map(|(algorithm, hex)| (algorithm.name().to_string(), hex)).collect()
 }
 
-/// Until the person has answered, no time counts: `start` is set anew then.
+/// Until the person has answered, no time counts: `start` is set anew then. Whatever speaks against one medium keeps all from being
+/// written.
 fn attempt(
-    (request, operand): (&Request, &TargetOperand),
+    (request, operands): (&Request, &[TargetOperand]),
     start: &mut Instant,
     ask: &mut Ask<'_>,
     observer: &mut dyn Observer,
     stop: &Stop,
-    outcome: &mut FlashOutcome,
-) -> Result<Done, Failure> {
-    let source = Source::open(&request.image)?;
-    outcome.image = source.path().map(Path::to_path_buf);
-    outcome.bytes = source.bytes().unwrap_or(0);
+    begun: &mut FlashOutcome,
+) -> Result<Vec<MediumEnd>, Failure> {
+    let source = Source::open(&request.image, request.bmap.as_ref())?;
+    begun.image = source.path().map(Path::to_path_buf);
+    begun.bytes = source.bytes().unwrap_or(0);
     observer.event(&Event::Source(source.summary()));
+    source.mapping.tell(source.path(), observer);
     let expected = request.expectation.as_ref().map(|expectation| expectation.of(&source.file_name())).transpose();
     let expected = expected.map_err(|error| Failure::usage(format!("the checksum list: {error}")))?;
 
-    let mut target = Target::find(operand, request, &source)?;
-    outcome.medium = target.card().node;
-    if let Some(judged) = target.judged() {
-        judged.tell(observer);
-    }
-    target.refuse(&source, request)?;
-    ledger::check(request, &source, &target)?;
-    let journal = journal_place(request, &source, &target, expected.as_ref());
-    let mut card = target.card();
-    permission::check_identity(&request.identity, &card)?;
+    let name = |medium: &str| (operands.len() > 1).then(|| medium.to_string());
+    let given = (&source, request, expected.as_ref());
+    let candidates =
+        candidate::all(operands.iter().map(|operand| (operand.name(), Candidate::find(operand, given, begun, name, observer))))?;
+    candidate::refuse_doubles(&candidates)?;
     if request.state.is_none() {
         observer.event(&Event::detail("no journal can be kept, as there is no home for it: the next run would begin anew"));
     }
-    let resumed = journal.as_ref().map_or(0, Place::vouched);
-    if resumed > 0 {
-        card.contents.push(format!("{} of this image, of a run that did not end: it goes on from there", show_size(resumed)));
-    }
     if request.dry_run {
-        observer.event(&Event::Medium(card.clone()));
-        return Ok(dry_run(request, &source, &target, &card));
+        let look = |candidate: Candidate<'_>| {
+            candidate.introduce(name(&candidate.card.node), observer);
+            candidate.dry_run(request, &source)
+        };
+        return Ok(candidates.into_iter().map(look).collect());
     }
     observer.catch_up();
-    let permitted = match &target {
-        Target::Disk(disk) => disk.permit_unmount(request, ask),
-        _ => Ok(()),
-    };
-    let permitted = permitted.and_then(|()| permission::ask_for(request, &source, &target, &card, ask));
-    permitted.map_err(|failure| heeding(stop, failure))?;
-    observer.event(&Event::Medium(card));
+    candidate::permit(&candidates, request, &source, ask).map_err(|failure| heeding(stop, failure))?;
+    candidates.iter().for_each(|candidate| candidate.introduce(name(&candidate.card.node), observer));
     *start = Instant::now();
 
-    // Before the medium is claimed: a process that is just being started has every claim, also when this one is killed meanwhile. And before
+    // Before a medium is claimed: a process that is just being started has every claim, also when this one is killed meanwhile. And before
     // the last look at it, as the writing has to follow that at once.
     let inhibit = Inhibit::sleep("isoflash", "writing an image");
     if let Err(why) = &inhibit {
         observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
     }
-    target = match target {
-        Target::Disk(disk) => Target::Disk(Box::new(disk.again(&source, request, observer)?)),
-        other => other,
-    };
-    let opened = target.open()?;
-    let journal = journal.as_ref();
-    let writing = Writing { request, source: &source, target: &target, opened: &opened, expected: expected.as_ref(), journal };
-    let written = writing.run(observer, stop, outcome);
-    if let (Err(_), Some(made)) = (&written, &opened.made) {
-        // What is half written is of no use, and would stand in the way of the next try.
-        let _ = std::fs::remove_file(made);
-    }
-    let Written { digests, mut reasons, ledger } = written?;
-    ledger::keep(request, &ledger)?;
-    reasons.extend(after(request, &opened));
-    Ok(Done { digests, reasons })
-}
-
-/// Where the journal of this run belongs, if there can be one: an image that can be read again, onto a medium that comes back as it was left.
-fn journal_place(request: &Request, source: &Source, target: &Target<'_>, expected: Option<&Expected>) -> Option<Place> {
-    let origin = source.origin(expected.and_then(Expected::only))?;
-    Some(Place::new(request.state.as_ref()?, origin, target.bearer()?))
+    let claimed = candidate::all(candidates.into_iter().map(|candidate| {
+        let node = candidate.card.node.clone();
+        let mut observer = Named { medium: name(&node), next: observer };
+        (node, candidate.claim(&source, request, &mut observer))
+    }))?;
+    let order = Order { request, source: &source, expected: expected.as_ref(), start: *start, stop };
+    order.write(claimed, observer)
 }
 
 /// A question that a signal ended was not answered.
@@ -236,20 +244,4 @@ fn after(request: &Request, opened: &Opened) -> Option<String> {
         Some(Err(error)) => Some(format!("warning: ejecting failed ({error}); the medium is good, and can be taken out")),
         None => Some("warning: there is nothing to eject".into()),
     }
-}
-
-/// What would be done, and what is on the medium now.
-fn dry_run(request: &Request, source: &Source, target: &Target<'_>, card: &MediumCard) -> Done {
-    let mounted = match target {
-        Target::Disk(disk) if disk.judged.is_mounted() => "unmount it (asked on a terminal, in scripts with --unmount) and ",
-        _ => "",
-    };
-    let holes = if source.holes.bytes() > 0 { ", holes and all (in scripts with --allow-holes)" } else { "" };
-    let mut reasons = vec![format!("would {mounted}write {}{holes} to {}; nothing was written", source.name(), card.node)];
-    reasons.extend(card.contents.iter().map(|line| format!("it holds {line}")));
-    let unusual = permission::unusual(request, target);
-    if !unusual.is_empty() {
-        reasons.push(format!("--yes alone would not be enough: {}", unusual.join("; ")));
-    }
-    Done { digests: Digests::new(), reasons }
 }

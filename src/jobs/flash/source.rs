@@ -13,9 +13,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::event::SourceSummary;
 use crate::jobs::Failure;
+use crate::jobs::bmap::BmapOperand;
 use crate::jobs::holes::Holes;
+use crate::pipeline::{Again, Spool};
 
 use super::journal::Origin;
+
+use super::mapping::Mapping;
 
 /// The image as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,7 @@ pub(super) struct Source {
     /// `None` for a stream: it ends when it ends.
     stamp: Option<Stamp>,
     pub(super) holes: Holes,
+    pub(super) mapping: Mapping,
 }
 
 /// A file as it was at a moment.
@@ -52,8 +57,17 @@ impl Stamp {
 }
 
 impl Source {
-    /// Opens the image. A file is locked against programs that would change it meanwhile.
-    pub(super) fn open(operand: &ImageOperand) -> Result<Self, Failure> {
+    /// Opens the image, and the block map that is to be used.
+    pub(super) fn open(operand: &ImageOperand, bmap: Option<&BmapOperand>) -> Result<Self, Failure> {
+        let mut source = Self::open_image(operand)?;
+        if let Some(bmap) = bmap {
+            source.mapping = Mapping::open(bmap, source.path(), source.bytes())?;
+        }
+        Ok(source)
+    }
+
+    /// A file is locked against programs that would change it meanwhile.
+    fn open_image(operand: &ImageOperand) -> Result<Self, Failure> {
         let path = match operand {
             ImageOperand::Stdin => return Self::stdin(),
             ImageOperand::Path(path) => path,
@@ -90,7 +104,8 @@ impl Source {
             }
             holes = Holes::beside(path, stamp.bytes)?;
         }
-        Ok(Self { name, path: Some(path.clone()), place: Some(path.clone()), file: Arc::new(file), stamp, holes })
+        let (place, mapping) = (Some(path.clone()), Mapping::default());
+        Ok(Self { name, path: Some(path.clone()), place, file: Arc::new(file), stamp, holes, mapping })
     }
 
     fn stdin() -> Result<Self, Failure> {
@@ -98,7 +113,15 @@ impl Source {
         let file = File::from(stdin.map_err(|error| Failure::failed(format!("reading stdin: {error}")))?);
         let is_placed = file.metadata().is_ok_and(|meta| meta.is_file() || meta.file_type().is_block_device());
         let place = if is_placed { std::fs::read_link("/proc/self/fd/0").ok() } else { None };
-        Ok(Self { name: "stdin".into(), path: None, place, file: Arc::new(file), stamp: None, holes: Holes::default() })
+        Ok(Self {
+            name: "stdin".into(),
+            path: None,
+            place,
+            file: Arc::new(file),
+            stamp: None,
+            holes: Holes::default(),
+            mapping: Mapping::default(),
+        })
     }
 
     /// Its path; `None` for stdin.
@@ -150,14 +173,16 @@ impl Source {
         SourceSummary { image: self.name.clone(), bytes: self.bytes(), holes: self.holes.bytes() }
     }
 
-    /// Reads it from the beginning, as [`crate::pipeline::stream`] asks.
+    /// Reads it from the beginning, as [`crate::pipeline::feed`] asks.
     pub(super) fn reader(&self) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
         let (file, end) = (Arc::clone(&self.file), self.bytes());
         let mut is_pipe = self.path.is_some() && end.is_none();
+        let mut comparison = self.mapping.comparison();
         move |buffer, offset| {
             if std::mem::take(&mut is_pipe) {
                 wait_for_writer(&file)?;
             }
+            let room = buffer.len();
             let wanted = end.map_or(buffer.len() as u64, |end| end.saturating_sub(offset).min(buffer.len() as u64));
             let buffer = &mut buffer[..wanted as usize];
             let mut done = 0;
@@ -174,7 +199,21 @@ impl Source {
                     Err(error) => return Err(error),
                 }
             }
+            if let Some(comparison) = &mut comparison {
+                comparison.take(offset, &buffer[..done], room)?;
+            }
             Ok(done)
+        }
+    }
+
+    /// How those get it again who are slower than others: from its file. Of a stream, a copy is kept in this folder.
+    ///
+    /// # Errors
+    /// The copy can't be made.
+    pub(super) fn again(&self, folder: &Path) -> io::Result<Again> {
+        match self.stamp {
+            Some(_) => Ok(Again::Image(Arc::clone(&self.file))),
+            None => Spool::new(folder).map(Again::Spool),
         }
     }
 

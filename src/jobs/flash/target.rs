@@ -12,6 +12,7 @@ use crate::sys::{Space, Sysfs, Topology};
 use super::disk::Disk;
 use super::journal::Bearer;
 use super::judged::Judged;
+use super::ledger::is_one_file;
 use super::source::Source;
 use super::{Given, Request, TargetOperand};
 
@@ -30,8 +31,24 @@ pub(super) struct Opened {
     pub(super) medium: Arc<dyn Writable>,
     /// The same, when it is a disk.
     pub(super) disk: Option<Arc<BlockDevice>>,
-    /// The file that was made for it: of no use when the job fails.
-    pub(super) made: Option<PathBuf>,
+    /// The file that was made for it.
+    pub(super) made: Option<Made>,
+}
+
+/// A file that was made for the image. Unless it is kept it goes again: half written it is of no use, and would stand in the way of the next
+/// try.
+pub(super) struct Made(Option<PathBuf>);
+
+impl Made {
+    pub(super) fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let _ = self.0.take().map(std::fs::remove_file);
+    }
 }
 
 impl<'a> Target<'a> {
@@ -111,6 +128,18 @@ impl<'a> Target<'a> {
         Some(Bearer { serial, bytes: bytes?, sector, file: file.map(|file| file.to_string_lossy().into_owned()) })
     }
 
+    /// True when what is written to one is written to the other.
+    pub(super) fn is_same_medium(&self, other: &Self) -> bool {
+        let backing = |target: &Self| match target {
+            Self::Disk(disk) => disk.block.backing.clone(),
+            _ => target.file().map(Path::to_path_buf),
+        };
+        match (self, other) {
+            (Self::Disk(one), Self::Disk(other)) if one.block.number == other.block.number => true,
+            _ => backing(self).zip(backing(other)).is_some_and(|(one, other)| is_one_file(&one, &other)),
+        }
+    }
+
     /// True when a file system of it is mounted above this folder, an absolute path without links.
     pub(super) fn shows(&self, folder: &Path) -> bool {
         matches!(self, Self::Disk(disk) if disk.shows(folder))
@@ -160,7 +189,7 @@ impl<'a> Target<'a> {
                     };
                     Failure::failed(format!("opening {}: {why}; choose another name or folder", path.display()))
                 })?;
-                let made = (*existing == Existing::Refuse).then(|| path.clone());
+                let made = (*existing == Existing::Refuse).then(|| Made(Some(path.clone())));
                 Ok(Opened { medium: Arc::new(file), disk: None, made })
             }
         }

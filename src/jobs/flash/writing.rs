@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::event::{FlashOutcome, Observer};
-use crate::image::signature::{self, Kind};
-use crate::jobs::{Failure, cards};
-use crate::pipeline::{CHUNK, Digested};
+use crate::jobs::Failure;
+use crate::pipeline::{CHUNK, Digested, Taker};
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::{Algorithm, Digests, Expected, Ledger};
 
+use super::after::{self, Gpt, LeftBehind, Piece};
 use super::journal::Place;
 use super::passes::Passes;
 use super::source::Source;
@@ -38,13 +38,30 @@ pub(super) struct Written {
 }
 
 impl Writing<'_> {
+    /// Digests that are wanted, of the image and of what comes back.
+    pub(super) fn algorithms(request: &Request, expected: Option<&Expected>) -> BTreeSet<Algorithm> {
+        std::iter::once(Algorithm::Sha256)
+            .chain(request.digests.iter().copied())
+            .chain(expected.iter().flat_map(|expected| expected.algorithms()))
+            .collect()
+    }
+
     /// Writes and proves.
-    pub(super) fn run(&self, observer: &mut dyn Observer, stop: &Stop, outcome: &mut FlashOutcome) -> Result<Written, Failure> {
+    pub(super) fn run(
+        &self,
+        image: Taker,
+        observer: &mut dyn Observer,
+        stop: &Stop,
+        outcome: &mut FlashOutcome,
+    ) -> Result<Written, Failure> {
         let mut passes = Passes::new(self.source, Arc::clone(&self.opened.medium), self.request.course, outcome, observer, stop);
+        if self.request.fix_gpt {
+            passes.gpt = Gpt::Wanted;
+        }
         if let Some(place) = self.journal {
             passes.keep_journal(place);
         }
-        let written = self.pass(&mut passes);
+        let written = self.pass(image, &mut passes);
         // What is proved needs no going on, and what proved to be wrong none of it.
         let is_settled = |status| matches!(status, Status::Different | Status::Corrupt);
         if written.as_ref().err().is_none_or(|failure| is_settled(failure.status)) {
@@ -53,12 +70,9 @@ impl Writing<'_> {
         written
     }
 
-    fn pass(&self, passes: &mut Passes<'_>) -> Result<Written, Failure> {
-        let algorithms: BTreeSet<Algorithm> = std::iter::once(Algorithm::Sha256)
-            .chain(self.request.digests.iter().copied())
-            .chain(self.expected.iter().flat_map(|expected| expected.algorithms()))
-            .collect();
-        let written = passes.write_body(algorithms.clone())?;
+    fn pass(&self, image: Taker, passes: &mut Passes<'_>) -> Result<Written, Failure> {
+        let algorithms = Self::algorithms(self.request, self.expected);
+        let written = passes.write_body(image)?;
         let mut reasons = Vec::new();
         if self.source.has_changed() {
             return Err(self.corrupt("it changed while it was read", passes.outcome));
@@ -73,62 +87,58 @@ impl Writing<'_> {
                 }
             }
         }
+        let sector = self.opened.medium.geometry().sector;
+        let end = passes.outcome.bytes.next_multiple_of(sector.into());
+        let left_behind = LeftBehind::find(self.request, self.target.judged(), end, sector);
+        let behind = after::pieces(&passes.gpt, &left_behind.wiped, end)?;
+        passes.write_behind(&behind)?;
         let proved = loop {
-            match self.prove(passes, &written, &algorithms) {
+            match self.prove(passes, &written, &behind, &algorithms) {
                 Ok(proved) => break proved,
                 Err(failure) => passes.mend(&written, failure, self.request.proof)?,
             }
         };
         let warning = passes.warning();
+        reasons.extend(passes.gpt.told());
+        (passes.outcome.gpt, passes.outcome.wiped) = (passes.gpt.moved(), left_behind.wiped.clone());
         let outcome = &mut *passes.outcome;
         outcome.verified = proved.is_some();
         let sha256 = written.digests.get(&Algorithm::Sha256).cloned().unwrap_or_default();
         let ledger = Ledger::new(outcome.bytes, CHUNK as u32, sha256, written.chunks.clone());
-        reasons.extend(self.left_behind(outcome.bytes));
+        reasons.extend(left_behind.told());
         if let (Target::File(path, _), true) = (self.target, outcome.verified) {
             reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
         }
         reasons.extend(warning);
-        let mut digests = proved.unwrap_or(written).digests;
+        let mut digests = proved.map_or_else(|| written.digests.clone(), |proved| proved.digests);
         digests.retain(|algorithm, _| self.request.digests.contains(algorithm));
         Ok(Written { digests, reasons, ledger })
     }
 
-    /// Reads the body back, writes the head, and reads that back. Digests are those of the medium; `None` where nothing is to be proved.
+    /// Reads the body back, writes the head, and reads that back; what lies behind the image before and after the head comes. Digests are those of
+    /// the medium; `None` where nothing is to be proved.
     fn prove(
         &self,
         passes: &mut Passes<'_>,
         written: &Digested,
+        behind: &[Piece],
         algorithms: &BTreeSet<Algorithm>,
     ) -> Result<Option<Digested>, Failure> {
         let proved = match self.request.proof {
             Proof::ReadBack | Proof::Repair => Some(passes.prove_body(written, algorithms.clone())?),
             Proof::None => None,
         };
+        if proved.is_some() {
+            passes.prove_behind(behind)?;
+        }
         self.check_disk(passes)?;
         passes.write_head()?;
         if proved.is_some() {
             passes.prove_head(written)?;
+            passes.prove_behind(behind)?;
             self.check_disk(passes)?;
         }
         Ok(proved)
-    }
-
-    /// What lay on the medium before, and is not covered by the image.
-    fn left_behind(&self, bytes: u64) -> Option<String> {
-        let geometry = self.opened.medium.geometry();
-        let end = bytes.next_multiple_of(geometry.sector.into());
-        let old: Vec<String> = signature::beyond(self.target.judged().map_or(&[], |judged| &judged.contents), end)
-            // What systems look for at the end of a disk.
-            .filter(|found| matches!(found.kind, Kind::GptBackup | Kind::Md | Kind::Zfs))
-            .map(|found| format!("{} at byte {}", cards::named(found), found.offset))
-            .collect();
-        (!old.is_empty()).then(|| {
-            format!(
-                "behind the image lies what was there before: {}; some systems act on it (`wipefs` shows and removes such signs)",
-                old.join(", ")
-            )
-        })
     }
 
     /// The image is not what it should be: the medium keeps its first MiB zero.

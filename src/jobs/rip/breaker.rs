@@ -9,9 +9,10 @@ use std::time::Duration;
 use crate::event::Event;
 use crate::mmc::{Class, CommandError, Extent, ReadEnd, SECTOR, Unready};
 use crate::rescue::policy::{
-    FAST_FAILURE, HARDWARE_PAUSE, READ_LIMIT, SUSPICIOUS_FAILURES, UNPROVED_FAILURES, WEDGED_PAUSE, WEDGED_PAUSES,
+    BEYOND_CACHE, FAST_FAILURE, HARDWARE_PAUSE, READ_LIMIT, STRAY_FAULTS, SUSPICIOUS_FAILURES, UNPROVED_FAILURES, WEDGED_PAUSE,
+    WEDGED_PAUSES,
 };
-use crate::rescue::{Planner, Run, State};
+use crate::rescue::{Extents, Order, Planner, Run, State};
 use crate::scsi::Sense;
 
 use super::RipError;
@@ -35,18 +36,24 @@ pub(super) struct Breaker {
     pauses: u32,
     /// The first read of those that were taken back last.
     culprit: Option<Extent>,
+    /// Of `unproved`, sectors that failed alone by a fault of the drive's own, as they were before.
+    own: Vec<Run<State>>,
+    /// Such sectors whose faults were too few in a row for a proof. `None` once they were asked again.
+    stray: Option<Vec<Run<State>>>,
 }
 
 impl Default for Breaker {
     fn default() -> Self {
         let first = Extent { first: 0, count: 0 };
-        Self { unproved: Vec::new(), first, suspicious: 0, patience: SUSPICIOUS_FAILURES, pauses: 0, culprit: None }
+        let (unproved, own, stray) = (Vec::new(), Vec::new(), Some(Vec::new()));
+        Self { unproved, first, suspicious: 0, patience: SUSPICIOUS_FAILURES, pauses: 0, culprit: None, own, stray }
     }
 }
 
 impl Breaker {
     /// A sector came.
     pub(super) fn data_came(&mut self) {
+        self.keep_strays();
         self.begin_anew();
         (self.patience, self.pauses) = (SUSPICIOUS_FAILURES, 0);
     }
@@ -56,8 +63,11 @@ impl Breaker {
         if self.unproved.is_empty() {
             self.first = read;
         }
-        self.unproved.extend(planner.map().run_at(read.first));
+        let was = planner.map().run_at(read.first);
+        self.unproved.extend(was);
         let is_own = matches!(class, Class::Hardware | Class::Aborted | Class::OutOfRange | Class::Other);
+        let alone = was.filter(|was| is_own && read.count == 1 && was.value != State::Bad);
+        self.own.extend(alone.map(|was| Run { extent: read, ..was }));
         self.suspicious += u32::from(is_own || (took <= FAST_FAILURE && !class.is_region()));
     }
 
@@ -67,6 +77,7 @@ impl Breaker {
 
     /// What failed was the disc's fault.
     fn proved(&mut self) {
+        self.keep_strays();
         self.begin_anew();
         self.patience = (self.patience * 2).min(UNPROVED_FAILURES);
         self.pauses = 0;
@@ -75,16 +86,34 @@ impl Breaker {
     /// What failed was not, as far as is known. But a read that is the first to fail twice running, or after which no pause helped, is what
     /// the drive does not survive: it stays as it was judged.
     fn refuted(&mut self) -> Vec<Run<State>> {
-        let mut was = std::mem::take(&mut self.unproved);
-        if self.culprit.replace(self.first) == Some(self.first) {
-            was.remove(0);
-        }
+        let was = self.unbelieved().to_vec();
+        self.culprit = Some(self.first);
         self.begin_anew();
         was
     }
 
+    /// What would be taken back now.
+    fn unbelieved(&self) -> &[Run<State>] {
+        let stays = usize::from(self.culprit == Some(self.first));
+        self.unproved.get(stays..).unwrap_or_default()
+    }
+
+    /// Faults of the drive's own that were few in a row, and after which it reads.
+    fn keep_strays(&mut self) {
+        if let Some(stray) = self.stray.as_mut().filter(|_| self.suspicious < SUSPICIOUS_FAILURES) {
+            stray.append(&mut self.own);
+            stray.truncate(STRAY_FAULTS + 1);
+        }
+    }
+
+    /// The sectors that are asked once more, of which nobody knows whether disc or drive was at fault. Where there are many, it is the disc.
+    fn strays(&mut self) -> Vec<Run<State>> {
+        self.stray.take().filter(|stray| stray.len() <= STRAY_FAULTS).unwrap_or_default()
+    }
+
     fn begin_anew(&mut self) {
         self.unproved.clear();
+        self.own.clear();
         self.suspicious = 0;
     }
 }
@@ -101,6 +130,22 @@ impl Reading<'_> {
             return Ok(false);
         }
         self.prove(self.breaker.first, None).map(|()| true)
+    }
+
+    /// At the end: sectors that the drive may have failed by itself are asked once more. True when there are any.
+    pub(super) fn ask_strays_again(&mut self) -> bool {
+        // What went into a pipe is past.
+        if self.order == Order::InSequence {
+            return false;
+        }
+        let mut strays = self.breaker.strays();
+        strays.retain(|stray| self.planner.map().get(stray.extent.first) == Some(State::Bad));
+        if !strays.is_empty() {
+            self.planner.take_back(&strays);
+            let count = strays.len();
+            self.say(Event::notice(format!("the drive reported faults of its own at {count} sectors: they are read once more")));
+        }
+        !strays.is_empty()
     }
 
     fn prove(&mut self, failed: Extent, sense: Option<Sense>) -> Result<(), RipError> {
@@ -124,7 +169,7 @@ impl Reading<'_> {
 
     /// LBAs of sectors that came before, those first that prove most. Where none was read for the image, the disc's look brought some.
     fn came_before(&self, failed: u32) -> Vec<u32> {
-        match self.samples.far_from(failed) {
+        match proofs(failed, &self.journal.read, &self.samples.lbas()) {
             none if none.is_empty() => self.disc.identity.system_area.that_came(first_data(&self.disc.layout)),
             lbas => lbas,
         }
@@ -157,6 +202,11 @@ impl Reading<'_> {
 
     /// Pauses, each twice as long as the one before, until the drive reads again what came before.
     fn pause(&mut self, failed: Extent) -> Result<(), RipError> {
+        // Who loses patience and kills it must find nothing judged that is not believed.
+        let mut believed = self.planner.clone();
+        believed.take_back(self.breaker.unbelieved());
+        let snapshot = self.saving.snapshot(&believed, Some(&self.journal));
+        self.save(snapshot);
         while self.breaker.pauses < WEDGED_PAUSES {
             let pause = WEDGED_PAUSE * (1 << self.breaker.pauses);
             self.breaker.pauses += 1;
@@ -200,10 +250,29 @@ impl Reading<'_> {
     }
 }
 
+/// LBAs whose sectors came before: of what this drive `read` in this run, and of what others did. Those first that must come from the
+/// disc, near the failure but not so near that the drive's cache may hold them; of these, the drive's own.
+fn proofs(failed: u32, read: &Extents<bool>, others: &[u32]) -> Vec<u32> {
+    let rank = |is_own: bool, lba: u32| match lba.abs_diff(failed) {
+        far if far >= BEYOND_CACHE => (0, !is_own, far),
+        near => (1, !is_own, BEYOND_CACHE - near),
+    };
+    let own = read.iter().filter(|run| run.value).filter_map(|run| {
+        let (first, last) = (run.extent.first, run.extent.end() - 1);
+        let just_beyond = [failed.saturating_sub(BEYOND_CACHE), failed.saturating_add(BEYOND_CACHE)];
+        let within = just_beyond.into_iter().chain([first, last]).filter(|lba| (first..=last).contains(lba));
+        within.min_by_key(|lba| rank(true, *lba))
+    });
+    let others = others.iter().map(|lba| (false, *lba));
+    let mut lbas: Vec<(bool, u32)> = own.map(|lba| (true, lba)).chain(others).collect();
+    lbas.sort_by_key(|(is_own, lba)| rank(*is_own, *lba));
+    lbas.into_iter().map(|(_, lba)| lba).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rescue::{Extents, Geometry, Order};
+    use crate::rescue::Geometry;
 
     fn planner() -> Planner {
         let geometry = Geometry { block: 1, borders: Vec::new(), longest: 256 };
@@ -248,6 +317,37 @@ mod tests {
         breaker.data_came();
         fail(&mut breaker, SUSPICIOUS_FAILURES, Class::Hardware, 0);
         assert!(breaker.is_due());
+    }
+
+    #[test]
+    fn a_proof_comes_from_near_the_place_but_not_out_of_the_cache_and_from_this_drive_first() {
+        let others = [0, 100, 6000, 9000, 20_000, 15_000];
+        let mut read = Extents::new(30_000, false);
+        assert_eq!(proofs(10_000, &read, &others), [15_000, 100, 0, 20_000, 6000, 9000]);
+        read.set(Extent { first: 9500, count: 100 }, true);
+        read.set(Extent { first: 2000, count: 5000 }, true);
+        read.set(Extent { first: 25_000, count: 10 }, true);
+        assert_eq!(proofs(10_000, &read, &[15_000, 6001, 9990]), [5904, 25_000, 15_000, 9500, 6001, 9990]);
+    }
+
+    #[test]
+    fn sectors_that_a_drive_failed_by_itself_are_asked_once_more_unless_they_are_many() {
+        let fault = |breaker: &mut Breaker, class, times| {
+            fail(breaker, times, class, 0);
+            breaker.data_came();
+        };
+        let mut breaker = Breaker::default();
+        fault(&mut breaker, Class::Hardware, 2);
+        fault(&mut breaker, Class::Medium, 2);
+        fail(&mut breaker, 3, Class::Hardware, 0);
+        breaker.proved();
+        breaker.data_came();
+        assert_eq!(breaker.strays().len(), 2, "what was proved is the disc's");
+        fault(&mut breaker, Class::Hardware, 2);
+        assert!(breaker.strays().is_empty(), "once");
+        let mut breaker = Breaker::default();
+        (0..STRAY_FAULTS).for_each(|_| fault(&mut breaker, Class::Hardware, 2));
+        assert!(breaker.strays().is_empty());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::pipeline::{Failure, Hashed};
 use crate::rescue::policy::LONGEST_COMMAND;
 use crate::rescue::protection::patterns;
 use crate::rescue::{Extents, Planner, State};
+use crate::scsi::OpenError;
 use crate::status::Status;
 use crate::sys::Stop;
 use crate::trust::Sums;
@@ -17,7 +18,7 @@ use crate::trust::Sums;
 use super::digests::digest_rest;
 use super::left_out::{find_left_out, leave_out, volume_end};
 use super::reading::{Reading, Tally, output_failed};
-use super::saving::{Log, Saving};
+use super::saving::{Journal, Saving};
 use super::start::head;
 use super::target::{Begun, Existing, Target};
 use super::verdict::{hurt_files, judged, outcome};
@@ -30,7 +31,7 @@ pub(super) fn end(
     target: &Target,
     output: &Arc<Output>,
 ) -> Result<JobResult, RipError> {
-    let Reading { station, disc, request, mut planner, pipeline, mut log, mut saving, tally, stop, observer, .. } = reading;
+    let Reading { station, disc, request, mut planner, pipeline, mut journal, mut saving, tally, stop, observer, .. } = reading;
     let mut left_out = Vec::new();
     if ended.is_ok() && output.kind() == OutputKind::Stream {
         // A pipe can't be shortened afterwards.
@@ -41,7 +42,7 @@ pub(super) fn end(
     let finished = pipeline.finish().map_err(|why| RipError::Failed(why.into()))?;
     for extent in &finished.unwritten {
         planner.forget(*extent);
-        log.read.set(*extent, false);
+        journal.read.set(*extent, false);
     }
     let mut ended = ended.and(finished.failure.as_ref().map_or(Ok(()), |failure| Err(output_failed(failure))));
     if ended.is_ok() && output.kind() == OutputKind::File {
@@ -52,10 +53,10 @@ pub(super) fn end(
     }
     saving.record.patterns = patterns(planner.map(), planner.classes(), disc.layout.family());
     let elapsed = station.clock.now().as_millis() as u64;
-    let mut ending = Ending { request, target, output, planner, log: Some(log), saving, tally, elapsed };
+    let mut ending = Ending { request, target, output, planner, journal: Some(journal), saving, tally, elapsed };
     if let (Err(error), Some(Failure::Flush(_))) = (&ended, &finished.failure) {
         // For the report alone.
-        ending.saving.snapshot(&ending.planner, ending.log.as_ref());
+        ending.saving.snapshot(&ending.planner, ending.journal.as_ref());
         // Nobody knows what is on the disk now, and the next flush may say that all is well: the map saved last is the one to believe.
         return Ok(ending.result_of(error, None));
     }
@@ -78,20 +79,25 @@ pub(super) fn end(
 }
 
 /// The result for an image that has nothing left to read: no drive is needed for it. `None` when there is something to read, or may be:
-/// without a record, only the disc can tell how long it is, and another drive may read where only others have failed. `seen`: the disc's
-/// sectors, once it was looked at. `drive` is asked who it is only where that matters.
+/// without a record, only the disc can tell how long it is, and another drive may read where only others have failed: also one that can't be opened yet. `seen`: the
+/// disc's sectors, once it was looked at. `drive` is asked who it is only where that matters.
 pub(super) fn of_finished(
     request: &Request,
     target: &Target,
     seen: Option<u32>,
-    drive: impl FnOnce() -> Option<DriveName>,
+    drive: impl FnOnce() -> Result<DriveName, OpenError>,
     observer: &mut dyn Observer,
     stop: &Stop,
 ) -> Option<Result<JobResult, RipError>> {
     let Existing::Begun(begun) = &target.existing else { return None };
     let map = begun.mapfile.to_extents(begun.sectors());
     let settled = map.count(State::Finished) + map.count(State::Bad) == map.len() && !map.is_empty();
-    let is_untried = || drive().is_some_and(|drive| !begun.untried_by(&drive, &map, request.range).is_empty());
+    let is_untried = || match drive() {
+        Ok(drive) => !begun.untried_by(&drive, &map, request.range).is_empty(),
+        // Where there is none, none will try.
+        Err(OpenError::Missing { .. }) => false,
+        Err(_) => begun.record.is_some(),
+    };
     let bad_are_final = || map.count(State::Bad) == 0 || request.retries == 0 && !is_untried();
     // An image that is not there, or not of this length, is made so by a run.
     let length = target.image.as_deref().and_then(|image| std::fs::metadata(image).ok()).map_or(0, |meta| meta.len());
@@ -156,7 +162,7 @@ fn finish_again(
     }
     let head = head(&record.disc);
     let saving = Saving::at(target, head, record);
-    let ending = Ending { request, target, output: &output, planner, log: None, saving, tally: Tally::default(), elapsed: 0 };
+    let ending = Ending { request, target, output: &output, planner, journal: None, saving, tally: Tally::default(), elapsed: 0 };
     let hashed = Hashed { sums: Sums::new(wanted), sectors: 0 };
     ending.conclude(hashed, observer, stop)
 }
@@ -195,7 +201,7 @@ struct Ending<'a> {
     output: &'a Output,
     planner: Planner,
     /// `None` when nothing was read: the record's last run is an earlier one.
-    log: Option<Log>,
+    journal: Option<Journal>,
     saving: Saving,
     tally: Tally,
     elapsed: u64,
@@ -234,7 +240,7 @@ impl Ending<'_> {
 
     /// Notes the end of the run in the record. A run that was killed has none.
     fn close_run(&mut self, status: Status) {
-        if let Some(run) = self.saving.record.runs.last_mut().filter(|_| self.log.is_some()) {
+        if let Some(run) = self.saving.record.runs.last_mut().filter(|_| self.journal.is_some()) {
             (run.end, run.status) = (Some(super::now()), Some(status.into()));
         }
     }
@@ -245,7 +251,7 @@ impl Ending<'_> {
             RipError::Stopped(format!("{gerund}: {error}; what was saved before is safe, and the same command goes on"))
         };
         self.output.settle().map_err(|error| failed("flushing the image to disk", error))?;
-        let snapshot = self.saving.snapshot(&self.planner, self.log.as_ref());
+        let snapshot = self.saving.snapshot(&self.planner, self.journal.as_ref());
         let saved = snapshot.save(self.saving.map.as_deref(), self.saving.record_path.as_deref());
         saved.map_err(|error| failed("saving the map", error))
     }

@@ -110,7 +110,15 @@ impl Judge {
         let Some(first) = self.missing.within(extent).next().map(|hole| hole.first) else { return };
         let sectors = self.missing.claim(extent);
         self.looked_at += u64::from(extent.count.min(self.missing.end()));
-        if sectors > 0 {
+        if sectors == 0 {
+            return;
+        }
+        // What has no name, as UDF's file entries, is told of by its amount.
+        let is_such =
+            |other: &&mut HurtStructure| path.is_none() && other.path.is_none() && other.what == what && other.tree == tree;
+        if let Some(such) = self.hurt.structures.listed.iter_mut().find(is_such) {
+            (such.sectors, such.first) = (such.sectors.saturating_add(sectors), such.first.min(first));
+        } else {
             let path = path.map(Into::into);
             self.hurt.structures.push(HurtStructure { what: what.into(), tree, path, sectors, first });
         }

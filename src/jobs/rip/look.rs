@@ -6,6 +6,7 @@ use crate::image::{Sector, Volumes};
 use crate::mmc::{Class, Drive, Extent, ReadEnd, SECTOR};
 use crate::rescue::policy::{FIRST_LIMIT, INTERRUPTIONS_IN_A_ROW, READ_LIMIT};
 
+use crate::scsi::Sense;
 use crate::sys::Stop;
 
 use super::RipError;
@@ -21,6 +22,15 @@ pub(in crate::jobs) struct Disc {
     pub(super) identity: Identity,
     /// The LBA after the last sector of the first data track's file systems.
     pub(super) volume_end: Option<u32>,
+    /// What failed while it was looked at, where its system area did.
+    pub(super) dead: Vec<DeadRead>,
+}
+
+/// A read that the drive failed for want of the disc.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::jobs) struct DeadRead {
+    pub(super) extent: Extent,
+    pub(super) sense: Sense,
 }
 
 impl Disc {
@@ -46,9 +56,10 @@ impl Disc {
         let facts = Facts::gather(drive).map_err(|error| RipError::drive(&error))?;
         let mut layout = Layout::decide(&facts)?;
         let start = first_data(&layout);
-        let area = read_system_area(drive, start);
+        let mut dead = Vec::new();
+        let area = read_system_area(drive, start, &mut dead);
         obey()?;
-        let volumes = volumes(drive, start, &area);
+        let volumes = volumes(drive, start, &area, &mut dead);
         obey()?;
         if let Some((low, high)) = layout.doubt() {
             let (sectors, why) = probe(drive, low, high, volumes.end);
@@ -56,7 +67,11 @@ impl Disc {
         }
         let digests = area.iter().map(|sector| sector.as_ref().map(|sector| SystemArea::digest(sector))).collect();
         let identity = Identity::new(&layout, volumes.label, SystemArea(digests));
-        Ok(Self { facts, layout, identity, volume_end: volumes.end })
+        // As long as any of it came, reading it again tells more of it, and costs less.
+        if area.iter().any(Option::is_some) {
+            dead.clear();
+        }
+        Ok(Self { facts, layout, identity, volume_end: volumes.end, dead })
     }
 
     fn tell(&self, observer: &mut dyn Observer) {
@@ -85,17 +100,17 @@ impl Disc {
 /// The label of a disc in a drive that is ready.
 pub fn label_of(drive: &mut Drive, layout: &Layout) -> Option<String> {
     let start = first_data(layout);
-    let area = read_system_area(drive, start);
-    volumes(drive, start, &area).label
+    let area = read_system_area(drive, start, &mut Vec::new());
+    volumes(drive, start, &area, &mut Vec::new()).label
 }
 
 /// The file systems of the first data track. What ISO 9660 names in the system area needs no further look at the disc.
-fn volumes(drive: &mut Drive, start: u32, area: &[Option<Sector>]) -> Volumes {
+fn volumes(drive: &mut Drive, start: u32, area: &[Option<Sector>], dead: &mut Vec<DeadRead>) -> Volumes {
     let has_iso = area.iter().flatten().any(|sector| &sector[1..6] == b"CD001");
     Volumes::find(start, |lba| match lba.checked_sub(start + SYSTEM_AREA.start).and_then(|index| area.get(index as usize)) {
         Some(sector) => *sector,
         None if has_iso => None,
-        None => read_one(drive, lba),
+        None => read_one(drive, lba, dead),
     })
 }
 
@@ -105,24 +120,40 @@ pub(super) fn first_data(layout: &Layout) -> u32 {
 }
 
 /// Reads the system area in one command; if that fails, its first sector alone. A dying disc is not asked for more.
-pub(super) fn read_system_area(drive: &mut Drive, start: u32) -> Vec<Option<Sector>> {
+pub(super) fn read_system_area(drive: &mut Drive, start: u32, dead: &mut Vec<DeadRead>) -> Vec<Option<Sector>> {
     let extent = Extent { first: start + SYSTEM_AREA.start, count: SYSTEM_AREA.end - SYSTEM_AREA.start };
     let mut buffer = vec![0; extent.count as usize * SECTOR];
     match drive.read(extent, &mut buffer, FIRST_LIMIT) {
         ReadEnd::Good | ReadEnd::Recovered(_) => buffer.chunks_exact(SECTOR).map(|sector| sector.try_into().ok()).collect(),
-        _ => {
+        end => {
+            dead.extend(DeadRead::of(extent, &end));
             let mut area = vec![None; extent.count as usize];
-            area[0] = read_one(drive, extent.first);
+            area[0] = read_one(drive, extent.first, dead);
             area
         }
     }
 }
 
 /// One sector, read once.
-pub(super) fn read_one(drive: &mut Drive, lba: u32) -> Option<Sector> {
-    let mut sector = [0; SECTOR];
-    matches!(drive.read(Extent { first: lba, count: 1 }, &mut sector, READ_LIMIT), ReadEnd::Good | ReadEnd::Recovered(_))
-        .then_some(sector)
+pub(super) fn read_one(drive: &mut Drive, lba: u32, dead: &mut Vec<DeadRead>) -> Option<Sector> {
+    let (extent, mut sector) = (Extent { first: lba, count: 1 }, [0; SECTOR]);
+    match drive.read(extent, &mut sector, READ_LIMIT) {
+        ReadEnd::Good | ReadEnd::Recovered(_) => Some(sector),
+        end => {
+            dead.extend(DeadRead::of(extent, &end));
+            None
+        }
+    }
+}
+
+impl DeadRead {
+    /// Of this read, if the disc is to blame.
+    fn of(extent: Extent, end: &ReadEnd) -> Option<Self> {
+        match end {
+            ReadEnd::Failed(Class::Medium, Some(sense)) => Some(Self { extent, sense: *sense }),
+            _ => None,
+        }
+    }
 }
 
 /// Settles two claims about the disc's length by reading the first and the last sector that only the longer one has.

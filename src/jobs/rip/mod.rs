@@ -11,6 +11,7 @@ mod error;
 mod hurt;
 mod left_out;
 mod limits;
+mod loading;
 mod look;
 mod naming;
 mod pace;
@@ -187,7 +188,7 @@ fn attempt(
         _ => Known::nothing(disc.layout.size.sectors),
     };
     let seen = Some(disc.layout.size.sectors);
-    if let Some(result) = ending::of_finished(request, &target, seen, || Some(station.name.clone()), observer, stop) {
+    if let Some(result) = ending::of_finished(request, &target, seen, || Ok(station.name.clone()), observer, stop) {
         return result;
     }
     let sectors = known.map.len();

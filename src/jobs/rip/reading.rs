@@ -20,11 +20,11 @@ use super::pace::Pace;
 use super::patterns::Looks;
 use super::recognition::Doubt;
 use super::samples::Samples;
-use super::saving::{Log, Saving};
+use super::saving::{Journal, Saving};
 use super::speeds::Speeds;
 use super::station::Station;
 use super::target::Snapshot;
-use super::ways::Missing;
+use super::ways::Unsupported;
 use super::{Request, RipError};
 
 /// How often progress is told, by the wall's clock: for the eyes of a person.
@@ -39,7 +39,7 @@ pub(super) struct Reading<'a> {
     pub(super) order: Order,
     pub(super) pipeline: Pipeline,
     pub(super) samples: Samples,
-    pub(super) log: Log,
+    pub(super) journal: Journal,
     pub(super) observer: &'a mut dyn Observer,
     pub(super) stop: Stop,
     pub(super) saving: Saving,
@@ -49,7 +49,7 @@ pub(super) struct Reading<'a> {
     pub(super) meter: Meter,
     pub(super) breaker: Breaker,
     pub(super) usual: Usual,
-    pub(super) missing: Missing,
+    pub(super) unsupported: Unsupported,
     /// The drive reported a fault of its own, and is read at low speed until a sector comes.
     pub(super) is_backing_off: bool,
     /// The way that the last read was made in, and what it cost of the drive's time.
@@ -82,6 +82,7 @@ pub(super) struct Tally {
 impl Reading<'_> {
     /// Reads until nothing is left to do. `Err` ends the run early; what was read is kept.
     pub(super) fn run(&mut self) -> Result<(), RipError> {
+        self.take_over_the_look();
         let ended = self.read_on();
         let last = self.progress(self.planner.position().at);
         self.observer.event(&Event::Progress(last));
@@ -106,6 +107,7 @@ impl Reading<'_> {
             self.look_for_patterns();
             let Some(ask) = self.planner.ask() else {
                 match self.prove_the_last() {
+                    Ok(false) if self.ask_strays_again() => {}
                     Ok(false) => return Ok(()),
                     proved => self.or_await(proved.map(drop))?,
                 }
@@ -124,14 +126,14 @@ impl Reading<'_> {
                 ReadEnd::Good => {
                     self.note_sense(extent, None);
                     let is_effort = self.usual.is_effort(extent, begin, self.took);
-                    self.log.weak.set(extent, is_effort);
+                    self.journal.weak.set(extent, is_effort);
                     self.accept(extent, buffer);
                 }
                 ReadEnd::Recovered(sense) => {
                     self.tally.recovered += 1;
                     self.note_sense(extent, Some(sense));
                     self.usual.interrupted();
-                    self.log.weak.set(effort::place(extent, &sense), true);
+                    self.journal.weak.set(effort::place(extent, &sense), true);
                     self.accept(extent, buffer);
                 }
                 other => {
@@ -144,7 +146,8 @@ impl Reading<'_> {
             self.tell_progress(extent);
             if self.saving.last.elapsed() >= self.saving.interval {
                 self.saving.interval = (self.saving.interval * 2).min(SAVE_EVERY);
-                self.save();
+                let snapshot = self.snapshot();
+                self.save(snapshot);
             }
         }
     }
@@ -159,10 +162,10 @@ impl Reading<'_> {
         self.breaker.data_came();
         self.is_backing_off = false;
         if self.planner.map().get(extent.first) == Some(State::Bad) {
-            *self.log.brought_back.entry(self.way).or_default() += extent.count;
+            *self.journal.brought_back.entry(self.way).or_default() += extent.count;
         }
         self.samples.watch(extent, &buffer[..extent.count as usize * SECTOR]);
-        self.log.read.set(extent, true);
+        self.journal.read.set(extent, true);
         let now = self.station.clock.now();
         self.limits.data_came(now);
         self.tally.pace.came(self.planner.position(), extent, self.took, now);
@@ -185,20 +188,19 @@ impl Reading<'_> {
     }
 
     pub(super) fn note_sense(&mut self, extent: Extent, sense: Option<Sense>) {
-        self.log.sense.set(extent, sense.as_ref().map(Sense::code));
+        self.journal.sense.set(extent, sense.as_ref().map(Sense::code));
     }
 
     /// Hands map and record to the pipeline, to be saved after the sectors that they speak of.
-    pub(super) fn save(&mut self) {
+    pub(super) fn save(&mut self, snapshot: Snapshot) {
         self.saving.last = Instant::now();
-        let snapshot = self.snapshot();
         let (map, record) = (self.saving.map.clone(), self.saving.record_path.clone());
         self.pipeline.save(move || snapshot.save(map.as_deref(), record.as_deref()));
     }
 
     /// Map and record as of now.
     pub(super) fn snapshot(&mut self) -> Snapshot {
-        self.saving.snapshot(&self.planner, Some(&self.log))
+        self.saving.snapshot(&self.planner, Some(&self.journal))
     }
 
     fn tell_phase(&mut self) {

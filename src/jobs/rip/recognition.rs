@@ -58,7 +58,7 @@ impl Reading<'_> {
         if doubt == Doubt::Silence {
             return Ok(self.samples.compare(drive, 1).verdict());
         }
-        let area = read_system_area(drive, first_data(&self.disc.layout));
+        let area = read_system_area(drive, first_data(&self.disc.layout), &mut Vec::new());
         let area = SystemArea(area.iter().map(|sector| sector.as_ref().map(|sector| SystemArea::digest(sector))).collect());
         // Equal system areas may be two discs of one series, or two pressings: all that was sampled is compared as well.
         let area = area.compare(&self.disc.identity.system_area, first_data(&self.disc.layout));

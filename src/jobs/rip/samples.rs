@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use crate::disc::Compared;
 use crate::image::Sector;
 use crate::mmc::{Drive, Extent, SECTOR};
-use crate::rescue::policy::BEYOND_CACHE;
 use crate::rescue::{Extents, State};
 
 use super::look::read_one;
@@ -49,12 +48,12 @@ pub(super) struct Samples {
 }
 
 /// An image that an earlier run left, and what of it can be believed.
-struct Known<'a> {
+struct Earlier<'a> {
     image: &'a File,
     map: &'a Extents<State>,
 }
 
-impl Known<'_> {
+impl Earlier<'_> {
     /// A sector that was read.
     fn sector(&self, lba: u32) -> Option<Sector> {
         let mut sector = [0; SECTOR];
@@ -97,20 +96,20 @@ impl Samples {
 
     /// Samples of what an earlier run left in the image.
     pub(super) fn of_image(image: &File, map: &Extents<State>) -> Self {
-        let known = Known { image, map };
+        let earlier = Earlier { image, map };
         let mut samples = Self::new(map.len());
         let mut from = 0;
         while let Some(area) = map.next_with(State::Finished, from) {
             // Some sectors of each area, in case the first ones are zeros.
             for lba in area.first..area.end().min(area.first.saturating_add(NEAR)) {
-                if known.sector(lba).is_some_and(|sector| samples.take(lba, &sector)) {
+                if earlier.sector(lba).is_some_and(|sector| samples.take(lba, &sector)) {
                     break;
                 }
             }
             from = area.first.saturating_add(samples.step);
         }
-        samples.edges = known.edges();
-        samples.latest = map.last_with(State::Finished, map.len()).and_then(|area| known.before(area.end()));
+        samples.edges = earlier.edges();
+        samples.latest = map.last_with(State::Finished, map.len()).and_then(|area| earlier.before(area.end()));
         samples
     }
 
@@ -135,15 +134,9 @@ impl Samples {
         self.known.is_empty() && self.zeros.is_empty() && self.edges.is_empty() && self.latest.is_none()
     }
 
-    /// LBAs of all samples, those first that the drive must read from the disc: near `lba`, but not so near that its cache may hold them.
-    pub(super) fn far_from(&self, lba: u32) -> Vec<u32> {
-        let mut lbas: Vec<u32> =
-            self.known.iter().chain(&self.latest).map(|(lba, _)| *lba).chain(self.zeros.iter().copied()).collect();
-        lbas.sort_by_key(|known| match known.abs_diff(lba) {
-            far if far >= BEYOND_CACHE => (0, far),
-            near => (1, BEYOND_CACHE - near),
-        });
-        lbas
+    /// LBAs of all samples.
+    pub(super) fn lbas(&self) -> Vec<u32> {
+        self.known.iter().chain(&self.latest).map(|(lba, _)| *lba).chain(self.zeros.iter().copied()).collect()
     }
 
     fn take(&mut self, lba: u32, sector: &[u8]) -> bool {
@@ -168,7 +161,7 @@ impl Samples {
         let mut zeros_equal = 0;
         let mut seen = BTreeSet::new();
         for (lba, known) in samples.chain(zeros).filter(|(lba, _)| seen.insert(*lba)) {
-            match (read_one(drive, lba), known) {
+            match (read_one(drive, lba, &mut Vec::new()), known) {
                 (None, _) => unreadable += 1,
                 (Some(sector), Some(known)) if digest(&sector) == *known => {
                     compared.equal += 1;
@@ -200,16 +193,4 @@ fn digest(sector: &[u8]) -> [u8; 32] {
 /// Zeros are on many discs.
 fn says_something(sector: &[u8]) -> bool {
     sector.iter().any(|byte| *byte != 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proof_comes_from_near_the_place_but_not_out_of_the_cache() {
-        let known = [0, 100, 6000, 9000, 20_000].map(|lba| (lba, [0; 32])).to_vec();
-        let samples = Samples { known, zeros: vec![15_000], ..Samples::new(30_000) };
-        assert_eq!(samples.far_from(10_000), [15_000, 100, 0, 20_000, 6000, 9000]);
-    }
 }

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::disc::{Record, SensedExtent};
 use crate::mmc::Extent;
+use crate::rescue::mapfile::Position;
 use crate::rescue::policy::FIRST_SAVE;
-use crate::rescue::{Extents, Planner, State, Way};
+use crate::rescue::{Extents, Planner, Resume, State, Way};
 use crate::scsi::SenseCode;
 
-use super::target::{Snapshot, Target, position};
+use super::target::{Snapshot, Target};
 
 /// What this run did, for the record.
-pub(super) struct Log {
+pub(super) struct Journal {
     /// Sectors that it read.
     pub(super) read: Extents<bool>,
     /// What the drive said of others.
@@ -26,7 +27,7 @@ pub(super) struct Log {
     before: Extents<State>,
 }
 
-impl Log {
+impl Journal {
     /// Nothing was done yet to a disc with this map.
     pub(super) fn new(before: Extents<State>) -> Self {
         let sectors = before.len();
@@ -71,19 +72,20 @@ impl Saving {
         Self { map: target.map.clone(), record_path: target.record(), head, record, last: Instant::now(), interval: FIRST_SAVE }
     }
 
-    /// Map and record for this state; `log` is what the present run did, if there is one.
-    pub(super) fn snapshot(&mut self, planner: &Planner, log: Option<&Log>) -> Snapshot {
-        if let (Some(run), Some(log)) = (self.record.runs.last_mut(), log) {
+    /// Map and record for this state; `journal` is what the present run did, if there is one.
+    pub(super) fn snapshot(&mut self, planner: &Planner, journal: Option<&Journal>) -> Snapshot {
+        if let (Some(run), Some(journal)) = (self.record.runs.last_mut(), journal) {
             let those_of = |extents: &Extents<bool>| extents.iter().filter(|run| run.value).map(|run| run.extent).collect();
-            (run.read, run.weak) = (those_of(&log.read), those_of(&log.weak));
-            run.failed = log.given_up(planner.map());
-            run.brought_back.clone_from(&log.brought_back);
-            run.sense = log.sense.iter().filter_map(|run| Some(SensedExtent { extent: run.extent, sense: run.value? })).collect();
+            (run.read, run.weak) = (those_of(&journal.read), those_of(&journal.weak));
+            run.failed = journal.given_up(planner.map());
+            run.brought_back.clone_from(&journal.brought_back);
+            run.sense =
+                journal.sense.iter().filter_map(|run| Some(SensedExtent { extent: run.extent, sense: run.value? })).collect();
         }
         self.record.damage = super::damage(planner.map(), planner.classes());
         Snapshot {
             map: planner.map().clone(),
-            position: position(planner.stand(), planner.map()),
+            position: planner.stand().map_or(Position::FINISHED, Resume::position),
             head: self.head.clone(),
             record: self.record.clone(),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::event::Speed;
+use crate::event::SpeedAt;
 use crate::mmc::{Extent, SECTOR};
 
 /// Places of a disc that a speed is kept of: more than a curve has pixels to show.
@@ -37,10 +37,10 @@ impl Speeds {
     }
 
     /// The curve: each place that was read, in order.
-    pub(super) fn curve(&self, sectors: u32) -> Vec<Speed> {
+    pub(super) fn curve(&self, sectors: u32) -> Vec<SpeedAt> {
         let lba = |place: u64| (place * u64::from(sectors) / PLACES) as u32;
         let speed =
-            |(at, place): (&u64, &Place)| Speed { lba: lba(*at), mean: rate(place.bytes, place.took), least: place.least };
+            |(at, place): (&u64, &Place)| SpeedAt { lba: lba(*at), mean: rate(place.bytes, place.took), least: place.least };
         self.0.iter().map(speed).collect()
     }
 }
@@ -68,8 +68,8 @@ mod tests {
         assert_eq!(
             speeds.curve(512_000),
             [
-                Speed { lba: 2000, mean: bytes * 5, least: bytes * 10 / 3 },
-                Speed { lba: 511_000, mean: bytes * 20, least: bytes * 20 }
+                SpeedAt { lba: 2000, mean: bytes * 5, least: bytes * 10 / 3 },
+                SpeedAt { lba: 511_000, mean: bytes * 20, least: bytes * 20 }
             ]
         );
     }

@@ -22,10 +22,10 @@ use super::look::Disc;
 use super::patterns::Looks;
 use super::reading::{Reading, Tally};
 use super::samples::Samples;
-use super::saving::{Log, Saving};
+use super::saving::{Journal, Saving};
 use super::station::Station;
 use super::target::{Begun, Target};
-use super::ways::Missing;
+use super::ways::Unsupported;
 use super::{Request, RipError, now, wanted_digests};
 
 /// What a run begins with: nothing, or what an earlier one left.
@@ -94,7 +94,7 @@ pub(super) fn resume(
     let mut map = begun.mapfile.to_extents(sectors);
     let untried = begun.untried_by(drive, &map, request.range);
     if untried.is_empty() {
-        return Ok(Known { map, samples, from: begun.position() });
+        return Ok(Known { map, samples, from: Resume::of(begun.mapfile.position) });
     }
     let count: u32 = untried.iter().map(|extent| extent.count).sum();
     observer.event(&Event::notice(format!("{count} sectors that another drive gave up are tried with this one")));
@@ -141,6 +141,9 @@ impl<'a> Start<'a> {
         let order = if output.kind() == OutputKind::Stream { Order::InSequence } else { Order::EasyFirst };
         let mut planner =
             Planner::new(map, layout.geometry(station.drive.longest_read().min(LONGEST_COMMAND)), order, request.retries);
+        for damage in record.iter().flat_map(|record| &record.damage) {
+            planner.recall(damage.extent, damage.class);
+        }
         if request.no_scrape {
             planner.spare_singles();
         }
@@ -152,12 +155,9 @@ impl<'a> Start<'a> {
             (None, Some(from)) => planner.resume(from),
             (None, None) => {}
         }
-        for damage in record.iter().flat_map(|record| &record.damage) {
-            planner.recall(damage.extent, damage.class);
-        }
         let mut saving = Saving::at(target, head(&disc.identity), continued(record, disc, &station.name, request));
-        let log = Log::new(before);
-        let snapshot = saving.snapshot(&planner, Some(&log));
+        let journal = Journal::new(before);
+        let snapshot = saving.snapshot(&planner, Some(&journal));
         // Here the map comes first: an empty image with a map and no record is one that was begun, and the other way round it is none.
         let saved = snapshot.save(saving.map.as_deref(), None).and_then(|()| snapshot.save(None, saving.record_path.as_deref()));
         saved.map_err(|error| {
@@ -181,7 +181,7 @@ impl<'a> Start<'a> {
             order,
             pipeline,
             samples,
-            log,
+            journal,
             observer,
             stop: stop.clone(),
             saving,
@@ -191,7 +191,7 @@ impl<'a> Start<'a> {
             meter: Meter::default(),
             breaker: Breaker::default(),
             usual: Usual::default(),
-            missing: Missing::default(),
+            unsupported: Unsupported::default(),
             is_backing_off: false,
             way: Way::Plain,
             took: Duration::ZERO,

@@ -82,10 +82,10 @@ impl Station {
         }
     }
 
-    /// Who the drive is, before it is used; `None` where it can't be opened.
-    pub(super) fn name_of(port: &mut dyn Port, stop: &Stop) -> Option<DriveName> {
-        let Opened { transport, node, .. } = port.open().ok()?;
-        Some(ask_name(&mut Drive::new(transport, stop.clone()), node))
+    /// Who the drive is, before it is used.
+    pub(super) fn name_of(port: &mut dyn Port, stop: &Stop) -> Result<DriveName, OpenError> {
+        let Opened { transport, node, .. } = port.open()?;
+        Ok(ask_name(&mut Drive::new(transport, stop.clone()), node))
     }
 
     fn wait_for_disc(&mut self, request: &Request, observer: &mut dyn Observer) -> Result<(), RipError> {
@@ -277,9 +277,12 @@ fn permit_unmount(request: &Request, ask: &mut Ask<'_>, node: &str, points: &str
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use clap::Parser;
 
     use super::*;
+    use crate::status::Status;
     use crate::ui::args::discrip::Args;
 
     /// What becomes of a mounted disc, and how often the person was asked.
@@ -304,5 +307,57 @@ mod tests {
         assert!(matches!(permitted(&["--unmount"], Answer::No), (Ok(()), 0)));
         assert!(matches!(permitted(&[], Answer::Yes), (Ok(()), 1)));
         assert!(matches!(permitted(&[], Answer::No), (Err(RipError::Refused(_)), 1)));
+    }
+
+    /// A drive whose disc is mounted until it is unmounted.
+    struct Mounted(Box<dyn Port>, bool);
+
+    impl Port for Mounted {
+        fn name(&self) -> String {
+            self.0.name()
+        }
+        fn open(&mut self) -> Result<Opened, OpenError> {
+            let mounted = || OpenError::Mounted { node: self.0.name(), mount_points: vec!["/mnt".into()] };
+            if self.1 { Err(mounted()) } else { self.0.open() }
+        }
+        fn clock(&self) -> Arc<dyn Clock> {
+            self.0.clock()
+        }
+        fn unmount(&mut self) -> Result<(), OpenError> {
+            self.1 = false;
+            Ok(())
+        }
+        fn backing(&self) -> Option<PathBuf> {
+            self.0.backing()
+        }
+    }
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn event(&mut self, _: &Event) {}
+    }
+
+    #[test]
+    fn a_drive_whose_disc_is_mounted_is_not_one_that_has_tried_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(file("disc.iso"), vec![7; 2000 * 2048]).unwrap();
+        std::fs::write(file("rules"), "read 900+3 sense=3/11/05\n").unwrap();
+        let run = |drive: String, is_mounted: bool, options: &[&str]| {
+            let args = Args::try_parse_from([&["discrip", "emulated:disc", &file("out.iso")], options].concat()).unwrap();
+            let request = args.request(&args.operands().unwrap()).unwrap();
+            let port = Box::new(Mounted(crate::emulated::port(&drive).unwrap(), is_mounted));
+            crate::jobs::rip::run(&request, port, &mut |_| Answer::Nobody, &mut Nobody, &Stop::never())
+        };
+        let one = format!("{},faults={}", file("disc.iso"), file("rules"));
+        let other = format!("{},serial=OTHER", file("disc.iso"));
+        assert_eq!(run(one.clone(), false, &[]).status, Status::Unreadable);
+        let refused = run(other.clone(), true, &[]);
+        assert_eq!(refused.status, Status::Refused, "{:?}", refused.reasons);
+        assert!(refused.reasons[0].contains("--unmount"), "{:?}", refused.reasons);
+        assert_eq!(run(other, true, &["--unmount"]).status, Status::Done);
+        // Nothing is missing any more: the drive is left alone.
+        assert_eq!(run(one, true, &[]).status, Status::Done);
     }
 }

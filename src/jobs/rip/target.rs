@@ -1,7 +1,7 @@
 //! Image, map and record: what is there already, and what that means for a run.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +15,10 @@ use crate::medium::{Output, OutputError, OutputKind, save, temporary};
 use crate::mmc::{Extent, SECTOR};
 use crate::rescue::mapfile::{self, Mapfile, Position};
 use crate::rescue::policy::RUN_OUT;
-use crate::rescue::{Extents, Phase, Resume, State};
+use crate::rescue::{Extents, State};
 use crate::sys::{Cause, Space, Stop};
 
+use super::loading::{claims_too_much, load_map, load_record};
 use super::{ImageOperand, Request, RipError};
 
 /// Where the image goes, and what is there.
@@ -182,28 +183,22 @@ impl Target {
 
 impl Existing {
     fn at(image: &Path, map: Option<&Path>) -> Result<Self, RipError> {
-        let mapfile = map.map(read_map).transpose()?.flatten();
+        let mapfile = map.map(load_map).transpose()?.flatten();
         let length = fs::metadata(image).ok().map(|meta| meta.len());
         let record = beside(image, "json");
         let Some(mapfile) = mapfile.filter(|mapfile| !mapfile.blocks.is_empty()) else {
             // A record whose image was deleted is kept under another name; a file that is none of ours is nobody's to rename.
-            let is_free = length.unwrap_or(0) == 0 && (!record.exists() || read_record(&record)?.is_some());
+            let is_free = length.unwrap_or(0) == 0 && (!record.exists() || known_record(&record)?.is_some());
             return Ok(if is_free { Self::Nothing } else { Self::Unknown });
         };
-        let claims = mapfile.blocks.iter().filter(|block| block.state == State::Finished).map(|block| block.first + block.size);
-        let (claimed, length) = (claims.max().unwrap_or(0), length.unwrap_or(0));
+        let (claimed, length) = (mapfile.finished_end(), length.unwrap_or(0));
         if claimed > length {
-            return Err(RipError::Refused(format!(
-                "the map {} says that {claimed} bytes are finished, and {} {}; put the image back, or start anew with --force",
-                name(map),
-                image.display(),
-                fs::metadata(image).map_or("vanished".to_string(), |_| format!("has {length}"))
-            )));
+            return Err(claims_too_much(&name(map), &mapfile, image));
         }
         // ddrescue's images end with the last sector that it read; and run-out blocks may be off the map and not yet off the image.
         let at_most = mapfile.end() + u64::from(RUN_OUT) * SECTOR as u64;
         // A map that claims nothing makes no foreign file ours; the record does, and stands there before the first sector.
-        let record = read_record(&record)?;
+        let record = known_record(&record)?;
         if claimed == 0 && length > 0 && record.is_none() {
             return Err(RipError::Refused(format!(
                 "{} has {length} bytes, and neither does the map {} say that any of them was read, nor does a record say whose they are; \
@@ -225,24 +220,9 @@ impl Existing {
     }
 }
 
-/// The map; `None` where there is none.
-fn read_map(path: &Path) -> Result<Option<Mapfile>, RipError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(RipError::Failed(format!("reading the map {}: {error}", path.display()))),
-    };
-    // What is no text is no mapfile, and the parser says in which line.
-    let mapfile = Mapfile::parse(&String::from_utf8_lossy(&bytes));
-    mapfile.map(Some).map_err(|error| {
-        RipError::Refused(format!("the map {} is damaged: {error}; mend it, or start anew with --force", path.display()))
-    })
-}
-
-/// The record; `None` where there is none, or one that can't be read: the map is enough to go on. One of a later program is refused.
-fn read_record(path: &Path) -> Result<Option<Record>, RipError> {
-    let record = File::open(path).ok().and_then(|file| serde_json::from_reader::<_, Record>(BufReader::new(file)).ok());
-    match record {
+/// The record; `None` where there is none that can be read. One of a later program is refused.
+fn known_record(path: &Path) -> Result<Option<Record>, RipError> {
+    match load_record(path) {
         Some(Record { format, .. }) if format != Record::FORMAT => Err(RipError::Refused(format!(
             "{} has format {format}, which this program does not know: use the program that wrote it, or move it away",
             path.display()
@@ -328,13 +308,6 @@ impl Begun {
         let overlaps = |extent: &Extent| extent.first < part.end() && part.first < extent.end();
         untried.iter().filter(|run| run.value).map(|run| run.extent).filter(overlaps).map(within).collect()
     }
-
-    /// Where copying stood.
-    pub(super) fn position(&self) -> Option<Resume> {
-        let Position { at, status, pass } = self.mapfile.position;
-        let at = u32::try_from(at / SECTOR as u64).ok()?;
-        (status == '?').then_some(Resume { at, phase: Phase::Copy, pass })
-    }
 }
 
 /// A map and a record, ready to be saved from any thread.
@@ -361,21 +334,6 @@ impl Snapshot {
         }
         Ok(())
     }
-}
-
-/// The status line of a map.
-pub(super) fn position(at: Resume, map: &Extents<State>) -> Position {
-    let is_settled = map.count(State::Finished) + map.count(State::Bad) == map.len();
-    if is_settled {
-        return Position { at: 0, status: '+', pass: 1 };
-    }
-    let status = match at.phase {
-        Phase::Copy => '?',
-        Phase::Trim => '*',
-        Phase::Scrape => '/',
-        Phase::Retry => '-',
-    };
-    Position { at: u64::from(at.at) * SECTOR as u64, status, pass: at.pass }
 }
 
 /// Opens an image; a pipe as soon as somebody reads it.

@@ -30,8 +30,7 @@ impl Reading<'_> {
                 self.tally.transport = 0;
                 self.tally.interruptions = 0;
                 self.breaker.failed(extent, class, self.took, &self.planner);
-                let named = sense.and_then(|sense| sense.information).and_then(|lba| u32::try_from(lba).ok());
-                self.failed(extent, class, sense, Outcome::Failed(class, named));
+                self.failed(extent, class, sense, Outcome::Failed(class, named(sense)));
                 if class == Class::Hardware {
                     self.back_off()?;
                 }
@@ -53,9 +52,24 @@ impl Reading<'_> {
         }
     }
 
+    /// What failed while the disc was looked at is not asked for again.
+    pub(super) fn take_over_the_look(&mut self) {
+        for dead in &self.disc.dead {
+            let named = named(Some(dead.sense));
+            if self.planner.told(dead.extent, Class::Medium, named) {
+                self.note_failure(dead.extent, Class::Medium, Some(dead.sense));
+            }
+        }
+    }
+
     fn failed(&mut self, extent: Extent, class: Class, sense: Option<Sense>, outcome: Outcome) {
-        self.tally.failed += 1;
         self.tally.pace.failed(self.planner.position(), extent, self.took);
+        self.note_failure(extent, class, sense);
+        self.planner.answer(outcome, self.took);
+    }
+
+    fn note_failure(&mut self, extent: Extent, class: Class, sense: Option<Sense>) {
+        self.tally.failed += 1;
         let of_class = self.tally.errors.entry(class).or_default();
         *of_class += 1;
         if (class, *of_class) == (Class::Protected, 1) && !self.disc.layout.copy_protected {
@@ -72,7 +86,6 @@ impl Reading<'_> {
             sense: sense.map(|sense| sense.to_string()),
             text: sense.map_or(class.text(), Sense::text),
         }));
-        self.planner.answer(outcome, self.took);
     }
 
     /// An event of the drive, not of a sector: does it still answer, is it the same disc, and far away with it.
@@ -157,7 +170,8 @@ impl Reading<'_> {
     pub(super) fn or_await(&mut self, mut ended: Result<(), RipError>) -> Result<(), RipError> {
         while matches!(ended, Err(RipError::Vanished)) {
             self.count_interruption()?;
-            self.save();
+            let snapshot = self.snapshot();
+            self.save(snapshot);
             let now = self.station.clock.now();
             self.limits.check(now, self.tally.failed)?;
             let limit = self.limits.left(now).map_or(self.request.wait_drive, |left| left.min(self.request.wait_drive));
@@ -169,4 +183,9 @@ impl Reading<'_> {
         }
         ended
     }
+}
+
+/// The sector that the drive names.
+fn named(sense: Option<Sense>) -> Option<u32> {
+    u32::try_from(sense?.information?).ok()
 }

@@ -11,7 +11,7 @@ use super::reading::Reading;
 
 /// What this drive does not do.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Missing {
+pub(super) struct Unsupported {
     fua: bool,
     speed: bool,
 }
@@ -23,7 +23,7 @@ impl Reading<'_> {
         match self.way {
             Way::Fua => match self.station.drive.read_fua(ask.extent, buffer, limit) {
                 ReadEnd::Unsupported(sense) => {
-                    self.missing.fua = true;
+                    self.unsupported.fua = true;
                     self.say(Event::notice(format!(
                         "the drive can't read past its cache (FUA: {sense}); retries of this kind are made as plain ones"
                     )));
@@ -43,12 +43,12 @@ impl Reading<'_> {
     /// Sets the speed, and tells the way that this drive can go.
     fn set_out(&mut self, ask: Ask) -> Way {
         let way = match ask.way {
-            Way::Fua if self.missing.fua => Way::Plain,
+            Way::Fua if self.unsupported.fua => Way::Plain,
             Way::RunUp if self.run_up_to(ask.extent).is_none() => Way::Plain,
-            Way::Slow | Way::Medium | Way::Max if self.missing.speed => Way::Plain,
+            Way::Slow | Way::Medium | Way::Max if self.unsupported.speed => Way::Plain,
             way => way,
         };
-        if self.missing.speed {
+        if self.unsupported.speed {
             return way;
         }
         let family = self.disc.layout.family();
@@ -61,7 +61,7 @@ impl Reading<'_> {
         }
         match turned {
             Err(error @ (CommandError::Refused(_) | CommandError::Transport(_))) => {
-                self.missing.speed = true;
+                self.unsupported.speed = true;
                 self.say(Event::notice(format!("setting the speed: {error}; everything is read at the drive's own")));
                 if way.speed(family).is_some() { Way::Plain } else { way }
             }

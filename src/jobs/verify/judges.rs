@@ -1,5 +1,6 @@
-//! Whoever judges what was read: by the image, by a ledger, by the length that a file system claims, by the reading before.
+//! Whoever judges what was read: by the image, by a ledger, by a block map, by the length that a file system claims, by the reading before.
 
+use crate::image::bmap::{Bmap, Checks};
 use crate::image::{Sector, Volumes};
 use crate::medium::{Span, Spans};
 use crate::mmc::SECTOR;
@@ -109,6 +110,38 @@ impl ByLedger {
     pub(super) fn end(&mut self, bytes: u64) {
         let chunk = self.chunk();
         self.holes.push(chunk.offset, bytes.saturating_sub(chunk.offset).min(chunk.length));
+    }
+}
+
+/// Compares with a block map, by its ranges.
+pub(super) struct ByBmap {
+    checks: Checks,
+    unreadable: Spans,
+    pub(super) differences: Spans,
+    /// Ranges that could not be compared.
+    pub(super) holes: Spans,
+    pub(super) compared: u64,
+}
+
+impl ByBmap {
+    pub(super) fn new(bmap: &Bmap) -> Self {
+        let none = Spans::default;
+        Self { checks: bmap.checks(), unreadable: none(), differences: none(), holes: none(), compared: 0 }
+    }
+
+    pub(super) fn judge(&mut self, part: &Part<'_>) {
+        part.unreadable.iter().for_each(|span| self.unreadable.push(span.offset, span.length));
+        self.checks.take(part.offset, part.bytes, |range, computed| {
+            let span = Span { offset: range.bytes.start, length: range.bytes.end - range.bytes.start };
+            if computed.is_none() || self.unreadable.within(span).next().is_some() {
+                self.holes.push(span.offset, span.length);
+                return;
+            }
+            self.compared += span.length;
+            if computed != range.digest.as_deref() {
+                self.differences.push(span.offset, span.length);
+            }
+        });
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod fixity;
 mod judges;
+mod moved;
 mod original;
 mod pass;
 mod specimen;
@@ -13,15 +14,19 @@ mod verdict;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::event::{Against, Event, JobResult, Observer, TransferPhase, VerifyOutcome};
+use crate::event::{Against, Event, JobResult, MovedGpt, Observer, TransferPhase, VerifyOutcome};
+use crate::image::bmap::Bmap;
 use crate::medium::Spans;
 use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Expectation, Expected, Ledger};
 
+use super::bmap::{BmapOperand, mapped};
 use super::{Failure, worker};
 pub use fixity::{Known, check, has_record};
-use judges::{ByImage, ByLedger, ByReading, ByVolume};
+use judges::{ByBmap, ByImage, ByLedger, ByReading, ByVolume};
+use moved::Unmoved;
 use original::Original;
 use pass::{Pace, Pass, Passed};
 pub use specimen::Attached;
@@ -52,6 +57,8 @@ pub enum Reference {
     Stdin,
     /// Digests of the image's chunks.
     Ledger(Ledger),
+    /// The checksums of a block map.
+    Bmap(BmapOperand),
     /// Nothing: a digest of the whole has to do, or a second reading.
     None,
 }
@@ -77,22 +84,45 @@ fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, s
     let original = match &request.reference {
         Reference::Image(path) => Some(Original::open(path)?),
         Reference::Stdin => Some(Original::stdin()?),
-        Reference::Ledger(_) | Reference::None => None,
+        Reference::Ledger(_) | Reference::Bmap(_) | Reference::None => None,
+    };
+    let bmap = match &request.reference {
+        Reference::Bmap(operand) => Some(open_bmap(operand, &attached)?),
+        _ => None,
     };
     if let Some(original) = &original {
         observer.event(&Event::Source(original.summary()));
     }
     let zeros = original.as_ref().map(Original::zeros).unwrap_or_default();
-    let specimen = Specimen::open(attached, &zeros, observer, stop)?;
+    let mut specimen = Specimen::open(attached, &zeros, observer, stop)?;
     refuse_itself(original.as_ref(), &specimen, observer)?;
+    let unmoved = original.as_ref().and_then(|original| Unmoved::recognise(original, &specimen));
+    let moved = unmoved.as_ref().map(|unmoved| unmoved.told(&specimen.name));
+    let gpt = unmoved.as_ref().map(Unmoved::moved);
+    if let Some(unmoved) = unmoved {
+        specimen.medium = Arc::new(unmoved);
+    }
     let expected = expected(request, original.as_ref(), &specimen)?;
-    let length = length(request, original.as_ref(), &specimen)?;
+    let length = length(request, original.as_ref(), bmap.as_ref(), &specimen)?;
     let inhibit = Inhibit::sleep("isoverify", "comparing a medium");
     if let Err(why) = &inhibit {
         observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
     }
-    let comparing = Comparing { request, original: original.as_ref(), specimen: &specimen, expected, length, stop };
-    comparing.run(observer)
+    let comparing = Comparing { request, original: original.as_ref(), specimen: &specimen, bmap, gpt, expected, length, stop };
+    let mut result = comparing.run(observer)?;
+    result.reasons.extend(moved);
+    Ok(result)
+}
+
+/// The block map, with something in it to compare with.
+fn open_bmap(operand: &BmapOperand, attached: &Attached) -> Result<Bmap, Failure> {
+    let image = if let Attached::Path(path) = attached { Some(path.as_path()) } else { None };
+    let (path, bmap) = operand.open(image)?;
+    if bmap.ranges.iter().any(|range| range.digest.is_some()) {
+        return Ok(bmap);
+    }
+    let name = path.display();
+    Err(Failure::refused(format!("{name} has no checksums: there is nothing to compare; name the image in place of --bmap")))
 }
 
 /// A comparison of something with itself proves nothing.
@@ -117,7 +147,12 @@ fn expected(request: &Request, original: Option<&Original>, specimen: &Specimen)
 }
 
 /// How many bytes are to be the same, where that is known. None at all would be no comparison.
-fn length(request: &Request, original: Option<&Original>, specimen: &Specimen) -> Result<Option<u64>, Failure> {
+fn length(
+    request: &Request,
+    original: Option<&Original>,
+    bmap: Option<&Bmap>,
+    specimen: &Specimen,
+) -> Result<Option<u64>, Failure> {
     let nothing = |what: &str| Err(Failure::refused(format!("{what}: there is nothing to compare")));
     if let Some(original) = original {
         return match original.bytes {
@@ -127,6 +162,9 @@ fn length(request: &Request, original: Option<&Original>, specimen: &Specimen) -
             }
             bytes => Ok(bytes),
         };
+    }
+    if let Some(bmap) = bmap {
+        return Ok(Some(bmap.bytes));
     }
     match (&request.reference, request.size) {
         (Reference::Ledger(ledger), _) if ledger.size == 0 => nothing("the ledger is one of an empty image"),
@@ -143,6 +181,9 @@ struct Comparing<'a> {
     request: &'a Request,
     original: Option<&'a Original>,
     specimen: &'a Specimen,
+    bmap: Option<Bmap>,
+    /// Where the GPT of the image was moved to.
+    gpt: Option<MovedGpt>,
     expected: Option<Expected>,
     /// Bytes that are to be the same; `None` where that shows only at the end of the image.
     length: Option<u64>,
@@ -170,11 +211,13 @@ impl Comparing<'_> {
         let against = match (&self.request.reference, &self.expected) {
             (Reference::Image(_) | Reference::Stdin, _) => Against::Image,
             (Reference::Ledger(_), _) => Against::Ledger,
+            (Reference::Bmap(_), _) => Against::Bmap,
             (Reference::None, Some(_)) => Against::Checksum,
             (Reference::None, None) => Against::Reading,
         };
         let image = self.original.and_then(|original| original.path.clone());
-        VerifyOutcome { image, medium: self.specimen.name.clone(), against, ..VerifyOutcome::default() }
+        let mapped = self.bmap.as_ref().map(|bmap| mapped(bmap).bytes());
+        VerifyOutcome { image, medium: self.specimen.name.clone(), against, mapped, gpt: self.gpt, ..VerifyOutcome::default() }
     }
 
     /// The algorithms to compute: those asked for, and those that the expectation needs.
@@ -235,6 +278,20 @@ impl Comparing<'_> {
                 (findings.outcome.differences, findings.compared) = (judge.differences, judge.compared);
                 findings.outcome.holes = judge.holes;
                 findings.reference_bytes = Some(ledger.size);
+                findings.take(passed);
+                ended?;
+            }
+            (Reference::Bmap(_), None) => {
+                let Some(bmap) = &self.bmap else { return Ok(()) };
+                let mut judge = ByBmap::new(bmap);
+                let ranges = mapped(bmap).sectors(self.specimen.medium.geometry().sector);
+                (passed, ended) = pass.run(Pace::Ranges(self.shared(), ranges), |part| {
+                    judge.judge(part);
+                    Ok(())
+                });
+                (findings.outcome.differences, findings.compared) = (judge.differences, judge.compared);
+                findings.outcome.holes = judge.holes;
+                findings.reference_bytes = Some(bmap.bytes);
                 findings.take(passed);
                 ended?;
             }

@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::Builder;
@@ -97,6 +97,12 @@ impl Original {
         let text = self.path.as_ref().and_then(|path| load(&beside(path, "json"), Record::LONGEST).ok());
         let record = text.and_then(|text| serde_json::from_slice::<Record>(&text).ok());
         record.map(|record| record.regions.iter().map(|region| region.extent).collect()).unwrap_or_default()
+    }
+
+    /// What it begins with, `most` bytes at most; `None` for a stream.
+    pub(super) fn head(&self, most: usize) -> Option<Vec<u8>> {
+        let mut head = vec![0; self.bytes?.min(most as u64) as usize];
+        self.file.as_ref()?.read_exact_at(&mut head, 0).ok().map(|()| head)
     }
 
     /// Begins to read it.

@@ -50,6 +50,8 @@ pub(super) enum Pace {
     Bytes(u64),
     /// As long as the image goes on, chunk by chunk.
     Image(Receiver<usize>, Option<u64>),
+    /// So many bytes, but of them only these, whole sectors. What comes of the others means nothing.
+    Ranges(u64, Spans),
 }
 
 /// What came of a pass. Also of one that did not get to its end.
@@ -86,7 +88,7 @@ impl Pass<'_> {
         };
         self.observer.event(&Event::Phase(PhaseChange { name: PhaseName::Transfer(self.phase), pass: 1 }));
         let total = match &pace {
-            Pace::Bytes(bytes) => Some(*bytes),
+            Pace::Bytes(bytes) | Pace::Ranges(bytes, _) => Some(*bytes),
             Pace::Image(_, bytes) => *bytes,
         };
         let telling = Telling::new(self.phase, total, self.specimen, self.observer);
@@ -148,7 +150,7 @@ fn source(
     let mut all = Spans::default();
     move |buffer, offset| {
         let wanted = match &mut pace {
-            Pace::Bytes(bytes) => bytes.saturating_sub(offset).min(CHUNK as u64) as usize,
+            Pace::Bytes(bytes) | Pace::Ranges(bytes, _) => bytes.saturating_sub(offset).min(CHUNK as u64) as usize,
             Pace::Image(lengths, _) => lengths.recv().unwrap_or(0),
         };
         let length = geometry.bytes.saturating_sub(offset).min(wanted as u64) as usize;
@@ -158,7 +160,15 @@ fn source(
         // Whole sectors are read; what follows the last byte wanted is nobody's business.
         let buffer = &mut buffer[..length.next_multiple_of(geometry.sector as usize)];
         poison.fill(buffer);
-        read_around(&*medium, buffer, offset, &mut all)?;
+        match &pace {
+            Pace::Bytes(_) | Pace::Image(..) => read_around(&*medium, buffer, offset, &mut all)?,
+            Pace::Ranges(_, ranges) => {
+                for part in ranges.within(Span { offset, length: buffer.len() as u64 }) {
+                    let from = (part.offset - offset) as usize;
+                    read_around(&*medium, &mut buffer[from..from + part.length as usize], part.offset, &mut all)?;
+                }
+            }
+        }
         let mut unreadable = Spans::default();
         for span in all.within(Span { offset, length: length as u64 }) {
             unreadable.push(span.offset, span.length);

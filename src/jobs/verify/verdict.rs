@@ -66,10 +66,12 @@ impl Findings {
             let whose = match comparing.original {
                 Some(original) if original.path.is_some() => format!("those of {}", original.name),
                 Some(_) => "those that came from stdin".into(),
+                None if self.outcome.against == Against::Bmap => "those that the block map tells of".into(),
                 None => "those that the ledger tells of".into(),
             };
             let unit = match self.outcome.against {
                 Against::Ledger => "chunks of the ledger".into(),
+                Against::Bmap => "ranges of the block map".into(),
                 _ => format!("sectors of {} bytes", comparing.specimen.sector()),
             };
             verdict.add(
@@ -100,6 +102,7 @@ impl Findings {
         let (medium, has) = (&comparing.specimen.name, comparing.specimen.bytes());
         let what = match (comparing.original, self.outcome.against) {
             (Some(original), _) => format!("{} has {wanted}", original.name),
+            (None, Against::Bmap) => format!("the image of the block map has {wanted}"),
             (None, Against::Ledger) => format!("the image of the ledger has {wanted}"),
             (None, _) => format!("--size says {wanted}"),
         };
@@ -176,6 +179,10 @@ impl Findings {
                     "{} bytes of {} were never read from its disc, as its map says, and were not compared",
                     holes.bytes(),
                     original.name
+                ),
+                None if self.outcome.against == Against::Bmap => format!(
+                    "{} bytes were not compared: of a range that can't be read as a whole, or has no checksum, a block map tells nothing",
+                    holes.bytes()
                 ),
                 None => format!(
                     "{} bytes were not compared: of a chunk that can't be read as a whole a ledger tells nothing",

@@ -33,6 +33,15 @@ impl Planner {
         if is_suspect && !is_region { Extent { count: 1, ..rest } } else { rest }
     }
 
+    /// The same from the end of `area`, where there are no regions.
+    pub(super) fn block_at_end(&self, area: Extent) -> Extent {
+        let (block, end) = (self.geometry.block, area.end());
+        let first = (end - 1) - (end - 1) % block;
+        let rest = Extent::between(first.max(area.first).max(self.border_before(end)), end);
+        let is_suspect = end.is_multiple_of(block) && matches!(self.map.get(end), Some(State::NonScraped | State::Bad));
+        if is_suspect { Extent { first: end - 1, count: 1 } } else { rest }
+    }
+
     /// From the front of `area` to the end of its block, of the area, or of what one command may cover.
     pub(super) fn rest_of_block(&self, area: Extent, block: u32) -> Extent {
         let end = (area.first - area.first % block).saturating_add(block);

@@ -14,13 +14,21 @@
 //!
 //! Of all this, what lies outside of the planner's range is not asked for, and keeps its state.
 
+mod ask;
 mod command;
 mod copy;
 mod cost;
 mod forecast;
+mod geometry;
+mod hearsay;
+mod inside;
 mod naming;
 mod passes;
+mod phase;
 mod region;
+mod resume;
+mod sample;
+mod setback;
 mod trim;
 
 use std::time::Duration;
@@ -28,93 +36,15 @@ use std::time::Duration;
 use crate::mmc::{Class, Extent};
 
 use super::policy::{FIRST_COMMAND, TRANSPORT_TRIES};
-use super::{Extents, Run, State, Way};
-use copy::{Detour, Inside};
+use super::{Extents, State, Way};
+pub use ask::{Ask, Outcome};
+use copy::Detour;
 use cost::Costs;
+pub use geometry::Geometry;
+use inside::Inside;
 use naming::Naming;
-
-/// What the planner must know of the disc.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Geometry {
-    /// Sectors of an ECC block: CD 1, DVD 16, BD 32. Reads are aligned to it.
-    pub block: u32,
-    /// LBAs that no command crosses, in order: where tracks and regions begin, and the last two blocks of CD tracks.
-    pub borders: Vec<u32>,
-    /// Sectors of the longest command that the node takes.
-    pub longest: u32,
-}
-
-/// In which order sectors are delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// What reads easily first.
-    EasyFirst,
-    /// From the first to the last, each settled before the next: for pipes.
-    InSequence,
-}
-
-/// Which way a pass goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// From low LBAs to high ones.
-    Forwards,
-    /// From high LBAs to low ones.
-    Backwards,
-}
-
-/// Where the reading stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Long commands over what was not tried.
-    Copy,
-    /// ECC blocks where a command failed.
-    Trim,
-    /// Single sectors where a block failed.
-    Scrape,
-    /// Sectors that failed alone.
-    Retry,
-}
-
-/// A place to go on at, kept in the mapfile's status line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resume {
-    /// LBA; the end of the area in a backward pass.
-    pub at: u32,
-    /// The phase.
-    pub phase: Phase,
-    /// Pass of the phase, from 1.
-    pub pass: u32,
-}
-
-impl Resume {
-    /// Where a disc that nothing is known of begins.
-    pub const START: Self = Self { at: 0, phase: Phase::Copy, pass: 1 };
-}
-
-/// A read that is to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ask {
-    /// Its sectors, in one command.
-    pub extent: Extent,
-    /// How.
-    pub way: Way,
-}
-
-/// How a read ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// All its sectors are there.
-    Read,
-    /// The drive could not read it; the LBA that it named, if it did.
-    Failed(Class, Option<u32>),
-    /// The drive did not answer: an event of the drive, not of a sector.
-    TimedOut,
-    /// The command or its data was lost on the way.
-    Transport,
-    /// The command was not carried out (unit attention, not ready): ask again.
-    NotTried,
-}
+pub use phase::{Direction, Order, Phase};
+pub use resume::Resume;
 
 /// Whether the sectors of a failed ECC block are asked for one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +60,7 @@ const CLEAN_COMMANDS: u32 = 64;
 const UNSETTLED: [State; 3] = [State::NonTried, State::NonTrimmed, State::NonScraped];
 
 /// The state machine: [`Planner::ask`] asks for one read, [`Planner::answer`] takes its outcome.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Planner {
     map: Extents<State>,
     classes: Extents<Option<Class>>,
@@ -223,15 +153,7 @@ impl Planner {
         Self::new(map, Geometry { block: 1, borders: Vec::new(), longest: 1 }, Order::EasyFirst, 0)
     }
 
-    /// Goes on where an earlier run stood. Only copying cares: it must not run into the same damage from the front again.
-    pub fn resume(&mut self, from: Resume) {
-        if from.phase == Phase::Copy && self.order == Order::EasyFirst && from.at <= self.map.len() {
-            self.turn_to(Phase::Copy, from.pass.clamp(1, copy::SWEEP));
-            self.cursor = from.at;
-        }
-    }
-
-    /// Begins at the end: turns round the first two passes of copying, scraping and retries. The passes into damage go their own way.
+    /// Begins at the end: turns every pass round.
     pub fn reverse(&mut self) {
         self.first_direction = Direction::Backwards;
         self.turn_to(self.phase, self.pass);
@@ -275,19 +197,9 @@ impl Planner {
         &self.classes
     }
 
-    /// Where the reading stands, for people.
-    pub fn position(&self) -> Resume {
-        Resume { at: self.cursor.min(self.map.len()), phase: self.phase, pass: self.pass }
-    }
-
     /// True once everything around damage was asked for.
     pub fn is_among_damage(&self) -> bool {
         self.phase > Phase::Copy || self.pass > copy::AROUND
-    }
-
-    /// Where the reading of the whole disc stands, for the mapfile.
-    pub fn stand(&self) -> Resume {
-        self.stood.unwrap_or_else(|| self.position())
     }
 
     /// Sectors of the disc that a read may still change the state of.
@@ -315,43 +227,9 @@ impl Planner {
         self.asked = self.asked.filter(|ask| ask.extent.end() <= extent.first || ask.extent.first >= extent.end());
     }
 
-    /// Leaves the read that [`Planner::ask`] asked for, and reads far from there next. No state changes: a later pass asks for it again,
-    /// but not for a retry that was the last one. The same read comes at once when nothing else is left, and in sequence.
-    pub fn leave(&mut self) {
-        if let Some(Ask { extent, .. }) = self.asked.take() {
-            self.depart(extent);
-        }
-    }
-
     /// Takes back sectors whose bytes were read but could not be stored.
     pub fn forget(&mut self, extent: Extent) {
         self.map.set(extent, State::NonTried);
-    }
-
-    /// Takes back what failed while nothing that the drive said could be believed: `was` are the runs that failed reads lay in, each as it
-    /// was before that read, the oldest first. The pass goes far away, and comes back.
-    pub fn take_back(&mut self, was: &[Run<State>]) {
-        for run in was.iter().rev() {
-            self.map.set(run.extent, run.value);
-            self.classes.set(run.extent, None);
-        }
-        let phase = match was.iter().map(|run| run.value).min() {
-            Some(State::NonTried) => Phase::Copy,
-            Some(State::NonTrimmed) => Phase::Trim,
-            Some(State::NonScraped) => Phase::Scrape,
-            Some(State::Bad | State::Finished) | None => Phase::Retry,
-        };
-        self.trim_back = false;
-        self.left_behind = true;
-        self.cursor = match (self.order, self.phase, self.pass) {
-            (Order::EasyFirst, later, _) if phase < later => {
-                self.turn_to(phase, 1);
-                self.cursor
-            }
-            (Order::InSequence, ..) | (_, Phase::Retry, _) => was.iter().map(|run| run.extent.first).fold(self.cursor, u32::min),
-            _ if self.direction == Direction::Backwards => self.cursor.saturating_sub(self.longest_skip()),
-            _ => self.cursor.saturating_add(self.longest_skip()).min(self.map.len()),
-        };
     }
 
     /// Takes sectors out of the reckoning: they are zero by definition.
@@ -436,51 +314,6 @@ impl Planner {
             Phase::Scrape | Phase::Retry => self.mark(read, State::Bad),
         }
         self.clean = 0;
-    }
-
-    /// Each time-out takes the sectors one step down the ladder `?` `*` `/` `-`, so that a run that is resumed gets on, and
-    /// sends the pass far away.
-    fn timed_out(&mut self, read: Extent) {
-        self.classes.set(read, Some(Class::TimeOut));
-        self.command = FIRST_COMMAND.min(self.ceiling);
-        self.trim_back = false;
-        match self.phase {
-            Phase::Copy => self.mark(read, State::NonTrimmed),
-            Phase::Trim => self.mark(read, State::NonScraped),
-            Phase::Scrape | Phase::Retry => self.mark(read, State::Bad),
-        }
-        self.depart(read);
-    }
-
-    /// Goes far from a read; what lies between is left for the next pass.
-    fn depart(&mut self, read: Extent) {
-        self.trim_back = false;
-        self.left_behind = true;
-        self.doubted = None;
-        self.detour = None;
-        if self.order == Order::EasyFirst {
-            self.cursor = match self.direction {
-                Direction::Backwards => read.first.saturating_sub(self.longest_skip()),
-                Direction::Forwards => read.end().saturating_add(self.longest_skip()).min(self.map.len()),
-            };
-        }
-    }
-
-    /// Gives up a command that the transport lost again and again. A single sector keeps its state: the disc is not to blame.
-    fn lost(&mut self, read: Extent) {
-        self.classes.set(read, Some(Class::Transport));
-        match (self.phase, self.order) {
-            (Phase::Copy, _) => {
-                self.doubted = None;
-                self.mark(read, State::NonTrimmed);
-            }
-            (Phase::Trim, _) => self.mark(read, State::NonScraped),
-            (_, Order::InSequence) => self.mark(read, State::Bad),
-            _ => {
-                self.trim_back = false;
-                self.pass_over(read);
-            }
-        }
     }
 }
 

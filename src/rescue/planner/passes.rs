@@ -30,7 +30,7 @@ impl Planner {
         loop {
             let found = match self.phase {
                 Phase::Copy => self.next_copy(),
-                Phase::Trim => self.next_with(State::NonTrimmed, self.cursor).map(|area| self.block_of(area)),
+                Phase::Trim => self.next_block(),
                 Phase::Scrape => self.next_sector(State::NonScraped),
                 Phase::Retry => self.next_sector(State::Bad),
             };
@@ -71,6 +71,22 @@ impl Planner {
         }
     }
 
+    /// The sectors in this state that the pass comes to first, from `from` on.
+    pub(super) fn ahead(&self, state: State, from: u32) -> Option<Extent> {
+        match self.direction {
+            Direction::Forwards => self.next_with(state, from),
+            Direction::Backwards => self.last_with(state, from),
+        }
+    }
+
+    /// Those of them that lie right behind what the pass has just met.
+    pub(super) fn right_behind(&self, met: Extent, state: State) -> Option<Extent> {
+        match self.direction {
+            Direction::Forwards => self.next_with(state, met.end()).filter(|rest| rest.first == met.end()),
+            Direction::Backwards => self.last_with(state, met.first).filter(|rest| rest.end() == met.first),
+        }
+    }
+
     /// Whether sectors in this state may be asked for.
     pub(super) fn has(&self, state: State) -> bool {
         self.next_with(state, 0).is_some()
@@ -100,18 +116,11 @@ impl Planner {
 
     /// Begins a pass. Where nothing but edges is read, both of them are reached forwards.
     pub(super) fn turn_to(&mut self, phase: Phase, pass: u32) {
-        let turned = match (phase, pass) {
-            (Phase::Copy, copy::OTHER_ENDS) => true,
-            (Phase::Copy, 2) => self.first_direction == Direction::Forwards,
-            (Phase::Copy, 1) => self.first_direction == Direction::Backwards,
-            (Phase::Scrape, _) => self.first_direction == Direction::Backwards && !self.has_regions(),
-            (Phase::Retry, pass) => {
-                pass.is_multiple_of(2) == (self.first_direction == Direction::Forwards) && !self.has_regions()
-            }
-            _ => false,
-        };
+        let alternates = matches!(phase, Phase::Copy | Phase::Retry) && pass.is_multiple_of(2);
+        let is_turned = alternates != (self.first_direction == Direction::Backwards);
+        let reaches_edges_only = phase > Phase::Copy && self.has_regions();
         (self.phase, self.pass) = (phase, pass);
-        self.direction = if turned { Direction::Backwards } else { Direction::Forwards };
+        self.direction = if is_turned && !reaches_edges_only { Direction::Backwards } else { Direction::Forwards };
         self.cursor = self.beginning();
     }
 

@@ -73,7 +73,7 @@ pub struct Args {
     /// Leave ECC blocks that failed as they are: their sectors are not tried one by one. The same command without it goes on
     #[arg(long, conflicts_with = "retries", help_heading = DAMAGED)]
     no_scrape: bool,
-    /// Begin at the end of the disc: copying, scraping and retries go the other way
+    /// Begin at the end of the disc: every pass goes the other way
     #[arg(short = 'R', long, help_heading = DAMAGED)]
     reverse: bool,
     /// Read these sectors alone: the first and the last one, or the first one and their number; the rest of the map stays as it is

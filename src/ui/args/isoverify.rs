@@ -28,7 +28,7 @@ use super::{Arguments, Checksum, EMULATED, Show, UsageError};
     name = "isoverify",
     version,
     max_term_width = 98,
-    override_usage = "isoverify [OPTIONS] IMAGE MEDIUM\n       isoverify [OPTIONS] MEDIUM --checksum ALGO:HEX|FILE [--size N]\n       isoverify [OPTIONS] MEDIUM --ledger FILE\n       isoverify [OPTIONS] MEDIUM --again\n       isoverify [OPTIONS] IMAGE...\n       isoverify [OPTIONS] IMAGE... --checksum FILE"
+    override_usage = "isoverify [OPTIONS] IMAGE MEDIUM\n       isoverify [OPTIONS] MEDIUM --checksum ALGO:HEX|FILE [--size N]\n       isoverify [OPTIONS] MEDIUM --ledger FILE\n       isoverify [OPTIONS] MEDIUM --bmap=FILE\n       isoverify [OPTIONS] MEDIUM --again\n       isoverify [OPTIONS] IMAGE...\n       isoverify [OPTIONS] IMAGE... --checksum FILE"
 )]
 pub struct Args {
     /// IMAGE MEDIUM, or MEDIUM, or IMAGES
@@ -42,6 +42,10 @@ pub struct Args {
     /// Compare with the digests of chunks that isoflash --ledger wrote
     #[arg(long, value_name = "FILE", conflicts_with_all = ["checksum", "sha256", "size"])]
     ledger: Option<PathBuf>,
+    /// Compare with the checksums of a block map by bmaptool: FILE, or IMAGE.bmap beside the image
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[arg(conflicts_with_all = ["checksum", "sha256", "size", "ledger", "again", "digest"])]
+    bmap: Option<Option<PathBuf>>,
     /// Read the medium a second time, and name what came out different
     #[arg(long)]
     again: bool,
@@ -74,6 +78,10 @@ impl Args {
                 [medium] => self.medium(self.ledger()?, expectation, medium),
                 _ => usage("--ledger takes the place of the image: name the medium alone"),
             },
+            (operands, _) if let Some(file) = &self.bmap => match operands {
+                [medium] => self.medium(Reference::Bmap(file.clone().into()), None, medium),
+                _ => usage("--bmap takes the place of the image: name the medium alone, and the block map as --bmap=FILE"),
+            },
             ([medium], expectation) if expectation.is_some() || self.again => self.medium(Reference::None, expectation, medium),
             ([only], None) if is_file(only) && has_record(Path::new(only)) => self.images(Known::Records, None),
             // Checking it will say that it is not there.
@@ -103,7 +111,9 @@ impl Args {
         if self.size.is_some() && reference != Reference::None {
             return usage("--size goes with --checksum or --again, not with an image: that says how long it is");
         }
-        let request = Request { reference, expectation, size: self.size, again: self.again, digests: self.digest.clone() };
+        // What lies between the ranges is no part of any digest.
+        let digests = if self.bmap.is_some() { Vec::new() } else { self.digest.clone() };
+        let request = Request { reference, expectation, size: self.size, again: self.again, digests };
         Ok(Task::Medium(request, medium.clone()))
     }
 

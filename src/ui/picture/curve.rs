@@ -1,6 +1,6 @@
 //! How fast the disc was read: sectors from left to right, speed upwards.
 
-use crate::event::Speed;
+use crate::event::SpeedAt;
 use crate::ui::units::bytes;
 
 const LEFT: f64 = 600.0;
@@ -9,7 +9,7 @@ const TOP: f64 = 340.0;
 const BOTTOM: f64 = 600.0;
 
 /// The curve: of each place its mean, and a bar down to its slowest read.
-pub(super) fn draw(speeds: &[Speed], sectors: u32) -> String {
+pub(super) fn draw(speeds: &[SpeedAt], sectors: u32) -> String {
     let most = speeds.iter().map(|speed| speed.mean).max().unwrap_or(0);
     let x = |lba: u32| LEFT + (RIGHT - LEFT) * f64::from(lba) / f64::from(sectors.max(1));
     let y = |rate: u64| BOTTOM - (BOTTOM - TOP) * rate as f64 / most.max(1) as f64;

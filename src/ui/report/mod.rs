@@ -15,6 +15,8 @@ use crate::mmc::Extent;
 use crate::rescue::{Phase, Way};
 use crate::status::Status;
 
+pub(super) use medium::{of_medium, verdict};
+
 use super::escape::Escaped;
 use super::units::{bytes, percent, size, span, time};
 
@@ -34,6 +36,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Phase(phase) => format!("now     {}", phase_and_pass(phase.name, phase.pass)),
         Event::Source(source) => medium::source(source),
         Event::Medium(card) => medium::medium(card),
+        Event::Ended(end) => medium::ended(end),
+        Event::Of(of) => return medium::of_one(&of.medium, &of.event),
         Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) => return None,
         Event::Guard(_) => return None,
         Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Row(_) | Event::Result(_) => return None,
@@ -50,6 +54,7 @@ pub(super) fn detail(event: &Event) -> Vec<String> {
         }
         Event::Notice(notice) if notice.is_detail => vec![Escaped(&notice.text).to_string()],
         Event::Disc(disc) => disc.tracks.iter().map(track_line).collect(),
+        Event::Of(of) => detail(&of.event).iter().map(|line| medium::of_medium(&of.medium, line)).collect(),
         _ => Vec::new(),
     }
 }
@@ -108,6 +113,11 @@ pub(super) fn phase_name(phase: PhaseName) -> &'static str {
     }
 }
 
+/// What is being done, and where it stands.
+pub(super) fn phase_and_progress(last: &Progress) -> String {
+    format!("{}: {}", phase_name(last.phase), progress(last))
+}
+
 /// Where it stands, on one line; what matters most first, as a terminal may cut it off.
 pub(super) fn progress(progress: &Progress) -> String {
     let mut parts = vec![match (progress.total, progress.unit) {
@@ -141,7 +151,8 @@ pub(super) fn errors(reading: &ReadingProgress) -> Option<String> {
 pub(super) fn summary(result: &JobResult) -> Vec<String> {
     match &result.outcome {
         Some(Outcome::Image(image)) => image::summary(image, result.elapsed),
-        Some(Outcome::Flash(flash)) => medium::flashed(flash, result),
+        Some(Outcome::Flash(flash)) => medium::flashed(flash, result.status, result.elapsed).into_iter().collect(),
+        Some(Outcome::Media(media)) => medium::table(&media.media),
         Some(Outcome::Verify(verify)) => medium::verified(verify, result),
         Some(Outcome::Batch(batch)) => vec![disc::summary(batch)],
         Some(Outcome::Standing(_)) | None => Vec::new(),
@@ -182,7 +193,7 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
             medium::places("other bytes at the second reading", &verify.unsteady),
         ]
         .concat(),
-        Some(Outcome::Standing(_) | Outcome::Batch(_)) | None => Vec::new(),
+        Some(Outcome::Media(_) | Outcome::Standing(_) | Outcome::Batch(_)) | None => Vec::new(),
     }
 }
 
@@ -190,7 +201,7 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
 pub(super) fn advice(result: &JobResult) -> Option<String> {
     match result.outcome.as_ref()? {
         Outcome::Image(image) => image::advice(image),
-        Outcome::Flash(_) | Outcome::Verify(_) | Outcome::Standing(_) | Outcome::Batch(_) => None,
+        Outcome::Flash(_) | Outcome::Media(_) | Outcome::Verify(_) | Outcome::Standing(_) | Outcome::Batch(_) => None,
     }
 }
 
@@ -199,16 +210,20 @@ pub(super) fn reasons(result: &JobResult) -> Vec<String> {
     if let Some(Outcome::Standing(_)) = &result.outcome {
         return Vec::new();
     }
-    let verb = match result.status {
+    let verbs = std::iter::once(verb(result.status)).chain(std::iter::repeat("        "));
+    result.reasons.iter().zip(verbs).map(|(reason, verb)| format!("{verb}{}", Escaped(reason))).collect()
+}
+
+/// How a sentence about this status begins.
+fn verb(status: Status) -> &'static str {
+    match status {
         Status::Done => "",
         Status::Unreadable => "incomplete: ",
         Status::Stopped => "stopped: ",
         Status::Refused => "refused: ",
         Status::Usage | Status::Failed => "error: ",
         Status::Corrupt | Status::Different => "wrong: ",
-    };
-    let verbs = std::iter::once(verb).chain(std::iter::repeat("        "));
-    result.reasons.iter().zip(verbs).map(|(reason, verb)| format!("{verb}{}", Escaped(reason))).collect()
+    }
 }
 
 /// Digests in the tagged form that `sha256sum -c` reads. A comment before them says so when they are not of the whole.
@@ -216,6 +231,7 @@ pub(super) fn digests(result: &JobResult) -> Vec<String> {
     let (name, comment) = match &result.outcome {
         Some(Outcome::Image(image)) => (image::name(image), image::holes(image)),
         Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_deref(), &flash.medium), medium::read_back(flash)),
+        Some(Outcome::Media(media)) => medium::of_all(&media.media),
         Some(Outcome::Verify(verify)) => (medium::verified_name(verify, result.status), medium::looked_at(verify)),
         Some(Outcome::Standing(_) | Outcome::Batch(_)) | None => return Vec::new(),
     };

@@ -35,13 +35,15 @@ fn disc(standing: &Standing) -> String {
 }
 
 fn amounts(standing: &Standing) -> String {
-    let Standing { sectors, good, bad, unread, untried, .. } = standing;
+    let Standing { sectors, good, bad, unread, untried, has_end, .. } = standing;
     let left = match unread {
         0 => String::new(),
         _ if *untried == 0 => format!(", {unread} left"),
         _ => format!(", {unread} left ({untried} of them never asked for)"),
     };
-    format!("read    {good} sectors ({}), {bad} missing{left}", percent((*good).into(), (*sectors).into()))
+    let share = if *has_end { format!(" ({})", percent((*good).into(), (*sectors).into())) } else { String::new() };
+    let end = if *has_end { "" } else { "; where the disc ends, the map does not say" };
+    format!("read    {good} sectors{share}, {bad} missing{left}{end}")
 }
 
 /// Where the reading goes on.

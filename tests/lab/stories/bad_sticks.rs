@@ -9,8 +9,13 @@ use crate::guest::Guest;
 use crate::guest::stick::{Bus, Stick};
 
 /// Every story by its name.
-pub const ALL: &[(&str, Story)] =
-    &[("bad_stick_fake", fake), ("bad_stick_failing", failing), ("bad_stick_slow", slow), ("bad_stick_power_cut", power_cut)];
+pub const ALL: &[(&str, Story)] = &[
+    ("bad_stick_fake", fake),
+    ("bad_stick_failing", failing),
+    ("bad_stick_slow", slow),
+    ("bad_stick_among_others", among_others),
+    ("bad_stick_power_cut", power_cut),
+];
 
 /// A stick that was never written to.
 static BLANK: [u8; 32 << 20] = [0; 32 << 20];
@@ -111,6 +116,31 @@ chapter slow_zone; chapter sectors_of_4096_bytes; chapter speeds
     )?;
     holds(&guest.file("zone"), &image, 512, &BLANK)?;
     holds(&guest.file("large"), &image, 4096, &BLANK)?;
+    Ok(said)
+}
+
+/// Three at once: a slow one and one that fails in mid-write get in nobody's way.
+fn among_others() -> Ending {
+    let guest = Guest::new()?;
+    let image = guest.disc("image.iso", 35, 6000)?;
+    let guest = guest.with_sticks([
+        Stick::emulated(Bus::Usb, "good,size=32M"),
+        Stick::emulated(Bus::Uas, "slow,size=32M,speed=3M@w"),
+        Stick::emulated(Bus::Usb, "broken,size=32M,eio=6M+4K@w"),
+    ]);
+    let said = guest.run(
+        r#"
+three_at_once() {
+    ends 1 isoflash --yes /share/image.iso "$(stick 0)" "$(stick 1)" "$(stick 2)"
+    names_sector 12288
+    [ "$(grep -cE "^($(stick 0)|$(stick 1)) .* verified " /share/said)" = 2 ]
+    not_bootable /share/broken
+}
+chapter three_at_once
+"#,
+    )?;
+    holds(&guest.file("good"), &image, 512, &BLANK)?;
+    holds(&guest.file("slow"), &image, 512, &BLANK)?;
     Ok(said)
 }
 

@@ -6,7 +6,7 @@ use crate::event::Event;
 use crate::jobs::Failure;
 use crate::jobs::flash::journal::{Journal, Place, Unfit};
 use crate::medium::show_size;
-use crate::pipeline::{CHUNK, Digesting};
+use crate::pipeline::{CHUNK, ChunkDigests};
 
 use super::Passes;
 
@@ -57,22 +57,22 @@ impl Passes<'_> {
     }
 
     /// Flushes what was written so far when that is due, and says so in the journal.
-    pub(super) fn checkpoint_if_due(&mut self, digesting: &Digesting) -> Result<(), Failure> {
+    pub(super) fn checkpoint_if_due(&mut self, digests: &ChunkDigests) -> Result<(), Failure> {
         let done = self.outcome.bytes;
         if done - self.flushed.at < EVERY_BYTES && self.flushed.when.elapsed() < EVERY {
             return Ok(());
         }
-        self.checkpoint(digesting)
+        self.checkpoint(digests)
     }
 
     /// Flushes what was written so far, and says so in the journal.
-    pub(super) fn checkpoint(&mut self, digesting: &Digesting) -> Result<(), Failure> {
+    pub(super) fn checkpoint(&mut self, digests: &ChunkDigests) -> Result<(), Failure> {
         if self.journal.is_none() {
             return Ok(());
         }
         self.settle()?;
         self.flushed = Flushed::at(self.outcome.bytes);
-        self.note(&digesting.first_chunks(self.outcome.bytes.div_ceil(CHUNK as u64) as usize));
+        self.note(&digests.first(self.outcome.bytes.div_ceil(CHUNK as u64) as usize));
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What of the image is written: everything, or only what the medium does not hold already; and zeros as zeros.
 
 use crate::jobs::Failure;
-use crate::medium::{Poison, Spans};
+use crate::medium::{Poison, Span, Spans};
 use crate::pipeline::CHUNK;
 use crate::sys::Buffer;
 
@@ -42,8 +42,31 @@ pub(super) struct Held {
 }
 
 impl Passes<'_> {
-    /// Puts these bytes where they belong: whole sectors, at most a chunk.
+    /// Puts these bytes where they belong: whole sectors, at most a chunk. What the block map leaves out is not touched.
     pub(super) fn put(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
+        for part in self.mapped(offset, bytes.len()).iter() {
+            let from = (part.offset - offset) as usize;
+            self.put_mapped(&bytes[from..from + part.length as usize], part.offset)?;
+        }
+        Ok(())
+    }
+
+    /// Sends these bytes whatever the medium holds or can make by itself, but for what the block map leaves out.
+    pub(super) fn put_again(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
+        for part in self.mapped(offset, bytes.len()).iter() {
+            let from = (part.offset - offset) as usize;
+            self.send(&bytes[from..from + part.length as usize], part.offset)?;
+        }
+        Ok(())
+    }
+
+    /// The sectors of a run of bytes that are written.
+    fn mapped(&self, offset: u64, length: usize) -> Spans {
+        let all = Span { offset, length: length as u64 };
+        self.source.mapping.left_out.gaps(all).sectors(self.medium.geometry().sector)
+    }
+
+    fn put_mapped(&mut self, bytes: &[u8], offset: u64) -> Result<(), Failure> {
         if offset >= self.course.compared {
             return self.put_anew(bytes, offset);
         }

@@ -58,6 +58,9 @@ impl Passes<'_> {
             _ if self.source.bytes().is_none() => {
                 Some("--repair needs an image that can be read again, and this was a stream".into())
             }
+            _ if wrong.iter().any(|span| span.offset >= self.outcome.bytes) => {
+                Some("--repair is for the image, not for what lies behind it".into())
+            }
             _ if chunks > LOCATED => Some(format!("--repair is for single places, and {} are wrong", show_size(wrong.bytes()))),
             _ if self.repairs >= ROUNDS => Some(format!("it was written again {ROUNDS} times, and does not hold")),
             _ => None,
@@ -106,8 +109,9 @@ impl Passes<'_> {
             let span = self.chunk(number);
             let length = span.length as usize;
             let mut bytes = Buffer::new(length.next_multiple_of(sector));
-            let is_same = self.source.read_again(&mut bytes[..length], span.offset).is_some()
-                && written.chunks.get(number) == Some(&sha256(&bytes[..length]));
+            let is_read = self.source.read_again(&mut bytes[..length], span.offset).is_some();
+            self.source.mapping.left_out.blank(&mut bytes[..length], span.offset);
+            let is_same = is_read && written.chunks.get(number) == Some(&sha256(&bytes[..length]));
             if !is_same {
                 let why = format!("{} can't be read again as it was, and nothing was repaired", self.source.name());
                 return Err(Failure::new(failure.status, format!("{}; {why}", failure.reason)));
@@ -115,7 +119,7 @@ impl Passes<'_> {
             for (unit, offset) in bytes.chunks(UNIT).zip((span.offset..).step_by(UNIT)) {
                 let place = Span { offset, length: unit.len() as u64 };
                 if offset >= head && wrong.within(place).next().is_some() {
-                    self.send(unit, offset)?;
+                    self.put_again(unit, offset)?;
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The passes over the medium. The first MiB of an image holds what a computer boots from. It is zero from the first write on, and comes
 //! last, when every other byte was read back: a stick that was left half-way boots nowhere.
 
+mod behind;
 mod checkpoint;
 mod course;
 mod marks;
@@ -8,6 +9,7 @@ mod mending;
 mod proof;
 mod symptom;
 mod trouble;
+mod view;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,19 +19,19 @@ use crate::event::{Event, FlashOutcome, Observer, PhaseChange, PhaseName, Progre
 use crate::jobs::Failure;
 use crate::jobs::meter::Meter;
 use crate::medium::Writable;
-use crate::pipeline::{Broken, Chunk, Digested, Digesting, stream};
+use crate::pipeline::{Broken, Chunk, Digested, Taker};
 use crate::sys::{Buffer, Stop};
-use crate::trust::Algorithm;
 
+use super::after::Gpt;
 use super::journal::Journal;
 use super::source::{Source, refuse_packed};
 use checkpoint::Flushed;
 pub use course::Course;
 use course::Held;
-use trouble::thread_failed;
+pub(super) use trouble::thread_failed;
 
 /// What is withheld: MBR, GPT, and the volume descriptors that El Torito begins with.
-const HEAD: usize = 1 << 20;
+pub(super) const HEAD: usize = 1 << 20;
 
 /// Bytes that are written at once when a longer write failed, to find out where.
 const PIECE: usize = 64 << 10;
@@ -45,6 +47,8 @@ pub(super) struct Passes<'a> {
     observer: &'a mut dyn Observer,
     stop: &'a Stop,
     course: Course,
+    /// What becomes of the image's GPT.
+    pub(super) gpt: Gpt,
     held: Held,
     /// The medium makes zeros by itself, or was not asked yet.
     punches: bool,
@@ -81,6 +85,7 @@ impl<'a> Passes<'a> {
             observer,
             stop,
             course,
+            gpt: Gpt::Stays,
             held: Held::default(),
             punches: true,
             journal: None,
@@ -96,28 +101,29 @@ impl<'a> Passes<'a> {
     }
 
     /// Writes everything but the head, which becomes zero, and flushes it. Returns the digests of what was read from the source.
-    pub(super) fn write_body(&mut self, algorithms: BTreeSet<Algorithm>) -> Result<Digested, Failure> {
+    pub(super) fn write_body(&mut self, mut image: Taker) -> Result<Arc<Digested>, Failure> {
         self.phase(TransferPhase::Write);
-        let digesting = Digesting::start(algorithms).map_err(thread_failed)?;
-        let (reader, total, stop) = (self.source.reader(), self.source.bytes(), self.stop.clone());
-        let written = stream(reader, &digesting, &stop, |chunk| {
+        let (total, stop) = (self.source.bytes(), self.stop.clone());
+        let digests = image.chunk_digests();
+        let written = image.each(&stop, |chunk| {
             self.write_chunk(chunk)?;
             self.outcome.bytes = chunk.offset + chunk.bytes().len() as u64;
             self.progress(TransferPhase::Write, self.outcome.bytes, total);
-            self.checkpoint_if_due(&digesting)
+            self.checkpoint_if_due(&digests)
         });
         if let Err(broken) = written {
             if matches!(broken, Broken::Stopped) && self.head.is_some() {
-                self.checkpoint(&digesting)?;
+                self.checkpoint(&digests)?;
             }
             return Err(self.broken(broken));
         }
         if self.outcome.bytes == 0 {
             return Err(Failure::refused(format!("{} is empty: nothing was written", self.source.name())));
         }
+        self.outcome.mapped = self.source.mapping.written(self.outcome.bytes);
         self.phase(TransferPhase::Flush);
         self.settle()?;
-        let written = digesting.finish().map_err(Failure::failed)?;
+        let written = image.digested().map_err(Failure::failed)?;
         self.note(&written.chunks);
         Ok(written)
     }
@@ -130,11 +136,13 @@ impl<'a> Passes<'a> {
         // A file was looked at before; of a pipe this is the first that is seen.
         refuse_packed(chunk.bytes(), self.source.name())?;
         let (head, rest) = sectors.split_at(sectors.len().min(HEAD));
+        self.gpt.decide(head, self.medium.geometry())?;
         let mut withheld = Buffer::new(head.len());
         // Before anything else: from here on the old contents boot no more, and the new ones not yet.
         self.write(&withheld, 0)?;
         self.settle()?;
         withheld.copy_from_slice(head);
+        self.gpt.apply(&mut withheld);
         self.head = Some(Arc::new(withheld));
         // A chunk's middle is page-aligned: HEAD is a multiple of 4096.
         if rest.is_empty() { Ok(()) } else { self.put(rest, HEAD as u64) }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::{Defect, TransferPhase};
 use crate::jobs::Failure;
-use crate::medium::{Poison, Span, Spans, read_around, show_size};
+use crate::medium::{Poison, Span, Spans, show_size};
 use crate::pipeline::{CHUNK, Digested, Digesting, stream};
 use crate::status::Status;
 use crate::sys::Buffer;
@@ -61,8 +61,8 @@ impl Passes<'_> {
 
     /// Reads the medium's image, with the head from memory.
     fn reader_back(&self, unreadable: Arc<Mutex<Spans>>) -> impl FnMut(&mut [u8], u64) -> io::Result<usize> + Send + 'static {
-        let (medium, head, end) = (Arc::clone(&self.medium), self.head.clone(), self.outcome.bytes);
-        let sector = medium.geometry().sector as usize;
+        let (view, head, end) = (self.view(), self.head.clone(), self.outcome.bytes);
+        let sector = self.medium.geometry().sector as usize;
         let mut poison = Poison::new();
         move |buffer, offset| {
             let length = end.saturating_sub(offset).min(buffer.len() as u64) as usize;
@@ -74,11 +74,12 @@ impl Passes<'_> {
             let sectors = length.next_multiple_of(sector);
             if sectors > skip {
                 let mut missing = unreadable.lock().unwrap_or_else(PoisonError::into_inner);
-                read_around(&*medium, &mut buffer[skip..sectors], offset + skip as u64, &mut missing)?;
+                view.read(&mut buffer[skip..sectors], offset + skip as u64, &mut missing)?;
             }
             if let Some(head) = head.as_ref().filter(|_| offset == 0) {
                 buffer[..skip].copy_from_slice(head);
             }
+            view.restore(&mut buffer[..length], offset);
             Ok(length)
         }
     }
@@ -92,6 +93,7 @@ impl Passes<'_> {
         let mut back: Vec<String> = written.chunks.clone();
         let mut unreadable = Spans::default();
         let (mut buffer, mut poison) = (Buffer::new(CHUNK), Poison::new());
+        let view = self.view();
         for number in numbers {
             if self.stop.requested().is_some() {
                 let interrupted = self.interrupted();
@@ -100,11 +102,12 @@ impl Passes<'_> {
             let span = self.chunk(number);
             poison.fill(&mut buffer);
             let sectors = (span.length as usize).next_multiple_of(self.medium.geometry().sector as usize);
-            let read = read_around(&*self.medium, &mut buffer[..sectors], span.offset, &mut unreadable);
+            let read = view.read(&mut buffer[..sectors], span.offset, &mut unreadable);
             if let Err(error) = read {
                 let failure = self.reading_failed(&error, span.offset);
                 return Err(self.withdraw_head(failure));
             }
+            view.restore(&mut buffer[..span.length as usize], span.offset);
             if let Some(digest) = back.get_mut(number) {
                 *digest = sha256(&buffer[..span.length as usize]);
             }
@@ -171,14 +174,19 @@ impl Passes<'_> {
             return None;
         }
         let span = self.chunk(number);
-        let mut ours = vec![0; span.length as usize];
-        self.source.read_again(&mut ours, span.offset).filter(|()| sha256(&ours) == digest)?;
+        let (mut ours, view) = (vec![0; span.length as usize], self.view());
+        self.source.read_again(&mut ours, span.offset)?;
+        self.source.mapping.left_out.blank(&mut ours, span.offset);
+        if sha256(&ours) != digest {
+            return None;
+        }
         let mut theirs = Buffer::new(ours.len().next_multiple_of(self.medium.geometry().sector as usize));
         let mut unreadable = Spans::default();
-        read_around(&*self.medium, &mut theirs, span.offset, &mut unreadable).ok()?;
+        view.read(&mut theirs, span.offset, &mut unreadable).ok()?;
         if let Some(head) = self.head.as_ref().filter(|_| number == 0 && !self.is_head_written) {
             theirs[..head.len()].copy_from_slice(head);
         }
+        view.restore(&mut theirs, span.offset);
         for hole in unreadable.iter() {
             symptoms.unclear();
             let (from, to) = ((hole.offset - span.offset) as usize, (hole.end() - span.offset) as usize);

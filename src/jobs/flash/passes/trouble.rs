@@ -61,6 +61,9 @@ impl Passes<'_> {
                 Status::Corrupt,
                 format!("{} became shorter while it was read, at byte {at}; get the image anew", self.source.name()),
             ),
+            Broken::Source(_, error) if error.kind() == io::ErrorKind::InvalidData => {
+                Failure::new(Status::Corrupt, format!("{}: {error}; {}; get both anew", self.source.name(), self.state()))
+            }
             Broken::Source(at, error) => Failure::failed(format!(
                 "reading {} at byte {at}: {error}; look at the disk it lies on, or get the image anew",
                 self.source.name()
@@ -100,6 +103,6 @@ impl Passes<'_> {
     }
 }
 
-pub(super) fn thread_failed(error: io::Error) -> Failure {
+pub(in crate::jobs::flash) fn thread_failed(error: io::Error) -> Failure {
     Failure::failed(format!("starting a thread: {error}"))
 }

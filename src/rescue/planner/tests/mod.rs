@@ -1,90 +1,13 @@
 //! The planner on discs that only answer.
 
+mod disc;
+mod killed;
+mod rules;
+
 use super::*;
+use disc::{COST, Disc, discs, finish};
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
-
-/// What each read costs.
-const COST: Duration = Duration::from_millis(10);
-
-/// A disc that only answers.
-#[derive(Debug, Clone, Default)]
-struct Disc {
-    sectors: u32,
-    block: u32,
-    dead: HashSet<u32>,
-    region: HashSet<u32>,
-    /// Reads over such a sector time out so many times.
-    hanging: HashMap<u32, u32>,
-    failed_alone: HashMap<u32, u32>,
-    failing_reads: u32,
-    names_lba: bool,
-    /// It names the first sector of the command, whatever failed.
-    lies: bool,
-    /// These fail in each command that reads more than one sector.
-    alone_only: HashSet<u32>,
-    /// These fail so many times.
-    flaky: HashMap<u32, u32>,
-}
-
-impl Disc {
-    fn answer(&mut self, read: Extent) -> Outcome {
-        let mut lbas = read.first..read.end();
-        if let Some(lba) = lbas.clone().find(|lba| self.hanging.get(lba).is_some_and(|times| *times > 0)) {
-            self.hanging.entry(lba).and_modify(|times| *times -= 1);
-            return Outcome::TimedOut;
-        }
-        let flaky =
-            |lba: &u32| read.count > 1 && self.alone_only.contains(lba) || self.flaky.get(lba).is_some_and(|times| *times > 0);
-        let Some(bad) = lbas.find(|lba| self.dead.contains(lba) || self.region.contains(lba) || flaky(lba)) else {
-            return Outcome::Read;
-        };
-        self.failing_reads += 1;
-        self.flaky.entry(bad).and_modify(|times| *times = times.saturating_sub(1));
-        if read.count == 1 {
-            *self.failed_alone.entry(bad).or_default() += 1;
-        }
-        Outcome::Failed(
-            if self.region.contains(&bad) { Class::OffTrack } else { Class::Medium },
-            self.names_lba.then_some(if self.lies { read.first } else { bad }),
-        )
-    }
-
-    fn geometry(&self) -> Geometry {
-        let borders = if self.block == 1 { vec![self.sectors - 2] } else { Vec::new() };
-        Geometry { block: self.block, borders, longest: 256 }
-    }
-
-    fn planner(&self, map: Extents<State>) -> Planner {
-        Planner::new(map, self.geometry(), Order::EasyFirst, 0)
-    }
-}
-
-fn finish(planner: &mut Planner, disc: &mut Disc) {
-    let most = 40 * disc.sectors + 1000;
-    for step in 0.. {
-        assert!(step < most, "it does not end");
-        let Some(Ask { extent: read, .. }) = planner.ask() else { return };
-        assert!(read.count > 0 && read.end() <= disc.sectors, "{read:?}");
-        planner.answer(disc.answer(read), COST);
-    }
-}
-
-fn run_of(lbas: impl IntoIterator<Item = (u32, u32)>, sectors: u32) -> HashSet<u32> {
-    lbas.into_iter().flat_map(|(first, count)| first..(first + count).min(sectors)).collect()
-}
-
-prop_compose! {
-    fn discs()(sectors in 100u32..6000, names_lba in any::<bool>(), lies in any::<bool>(), block in prop_oneof![Just(1u32), Just(16), Just(32)])
-        (sectors in Just(sectors), block in Just(block), names_lba in Just(names_lba), lies in Just(lies),
-         dead in proptest::collection::vec((0..sectors, 1u32..200), 0..8),
-         region in proptest::collection::vec((0..sectors, 1u32..400), 0..3)) -> Disc {
-        let mut dead = run_of(dead, sectors);
-        let region = run_of(region, sectors);
-        dead.retain(|lba| !region.contains(lba));
-        Disc { sectors, block, dead, region, names_lba, lies, ..Disc::default() }
-    }
-}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
@@ -160,42 +83,6 @@ proptest! {
     }
 
     #[test]
-    fn killed_at_any_step_and_resumed_from_the_maps_text_no_readable_sector_is_left_bad(
-        mut disc in discs(), kills in proptest::collection::vec(1u32..200, 0..10), reversed in any::<bool>(),
-        alone in proptest::collection::vec(0u32..6000, 0..30), flaky in proptest::collection::vec((0u32..6000, 1u32..3), 0..20),
-    ) {
-        disc.region.clear();
-        disc.alone_only = alone.into_iter().collect();
-        disc.flaky = flaky.into_iter().filter(|(lba, _)| !disc.dead.contains(lba)).collect();
-        let flaky: HashSet<u32> = disc.flaky.keys().copied().collect();
-        let (mut text, mut from) = (String::new(), Resume::START);
-        for steps in kills.into_iter().chain([u32::MAX]) {
-            let map = crate::rescue::mapfile::Mapfile::parse(&text).unwrap().to_extents(disc.sectors);
-            let mut planner = Planner { retries: if steps == u32::MAX { 2 } else { 0 }, ..disc.planner(map) };
-            if reversed {
-                planner.reverse();
-            }
-            planner.resume(from);
-            for step in 0..steps {
-                prop_assert!(step < 40 * disc.sectors + 1000, "it does not end");
-                let Some(Ask { extent: read, .. }) = planner.ask() else { break };
-                planner.answer(disc.answer(read), COST);
-            }
-            from = planner.position();
-            let position = crate::rescue::mapfile::Position { at: 0, status: '?', pass: 1 };
-            let mut bytes = Vec::new();
-            crate::rescue::mapfile::write(&mut bytes, &[], position, planner.map()).unwrap();
-            text = String::from_utf8(bytes).unwrap();
-        }
-        let map = crate::rescue::mapfile::Mapfile::parse(&text).unwrap().to_extents(disc.sectors);
-        for lba in 0..disc.sectors {
-            let dead = disc.dead.contains(&lba);
-            prop_assert_eq!(map.get(lba), Some(if dead { State::Bad } else { State::Finished }), "LBA {} {}", lba, flaky.contains(&lba));
-            prop_assert!(!dead || disc.failed_alone.get(&lba).is_some_and(|times| *times > 0), "LBA {} was never asked alone", lba);
-        }
-    }
-
-    #[test]
     fn spared_sectors_stay_untried_and_the_next_run_brings_them(mut disc in discs()) {
         disc.region.clear();
         let mut spared = disc.planner(Extents::new(disc.sectors, State::NonTried));
@@ -239,16 +126,17 @@ proptest! {
             let right = if (range.first..range.end()).contains(&lba) { undisturbed.map() } else { begun.map() };
             prop_assert_eq!(planner.map().get(lba), right.get(lba), "LBA {}", lba);
         }
-        prop_assert_eq!((planner.left_in_range(), planner.stand()), (0, begun.position()));
+        let stands = (planner.left() > 0).then_some(begun.position());
+        prop_assert_eq!((planner.left_in_range(), planner.stand()), (0, stands));
         // And the whole goes on as if nothing had been.
         let mut rest = disc.planner(planner.map().clone());
-        rest.resume(planner.stand());
+        rest.resume(begun.position());
         finish(&mut rest, &mut disc);
         prop_assert_eq!(rest.map(), undisturbed.map());
     }
 
     #[test]
-    fn what_a_stuck_drive_said_is_taken_back_and_changes_nothing(mut disc in discs(), before in 0usize..400, lies in 1usize..70) {
+    fn what_a_stuck_drive_said_is_taken_back_and_changes_nothing(mut disc in discs(), before in 0usize..400, lies in 1usize..70, names in any::<bool>()) {
         disc.region.clear();
         let mut undisturbed = disc.planner(Extents::new(disc.sectors, State::NonTried));
         finish(&mut undisturbed, &mut disc.clone());
@@ -262,7 +150,7 @@ proptest! {
         for _ in 0..lies {
             let Some(Ask { extent: read, .. }) = planner.ask() else { break };
             was.extend(planner.map().run_at(read.first));
-            planner.answer(Outcome::Failed(Class::Hardware, None), COST);
+            planner.answer(Outcome::Failed(Class::Hardware, names.then_some(read.first)), COST);
         }
         planner.take_back(&was);
         prop_assert_eq!(planner.map(), &at);
@@ -378,25 +266,5 @@ fn what_is_set_aside_is_not_asked_for_and_nothing_is_left_of_it() {
         }
         assert_eq!((planner.left(), planner.map().count_in(aside, State::NonTried)), (0, aside.count));
         assert_eq!((planner.map().count(State::Bad), planner.map().count(State::Finished)), (10, 930));
-    }
-}
-
-#[test]
-fn a_read_that_is_left_comes_again_elsewhere_first_and_unblamed() {
-    for before in [0, 3, 40, 120] {
-        let mut disc = Disc { sectors: 20_000, block: 16, dead: (5000..5040).collect(), ..Disc::default() };
-        let mut planner = disc.planner(Extents::new(20_000, State::NonTried));
-        for _ in 0..before {
-            let read = planner.ask().unwrap().extent;
-            planner.answer(disc.answer(read), COST);
-        }
-        let (left, map) = (planner.ask().unwrap().extent, planner.map().clone());
-        planner.leave();
-        assert_eq!(planner.map(), &map);
-        let next = planner.ask().unwrap().extent;
-        // Late in the rescue nothing else is left to read.
-        assert!(before > 3 || next.first >= left.end() + 200, "{next:?} after {left:?}");
-        finish(&mut planner, &mut disc);
-        assert_eq!((planner.left(), planner.map().count(State::Bad)), (0, 40));
     }
 }
