@@ -198,6 +198,9 @@ fn attempt(
     let candidates =
         candidate::all(operands.iter().map(|operand| (operand.name(), Candidate::find(operand, given, begun, name, observer))))?;
     candidate::refuse_doubles(&candidates)?;
+    if request.state.is_none() {
+        observer.event(&Event::detail("no journal can be kept, as there is no home for it: the next run would begin anew"));
+    }
     if request.dry_run {
         let look = |candidate: Candidate<'_>| {
             candidate.introduce(name(&candidate.card.node), observer);
