@@ -10,6 +10,7 @@ pub mod holes;
 mod meter;
 mod question;
 pub mod rip;
+pub mod stick;
 pub mod targets;
 pub mod verify;
 mod worker;

@@ -3,9 +3,6 @@
 //! [`run`] tells the story: the image, the medium, may it be written, does the person want it (`permission`); then the passes (`writing`):
 //! everything but the first MiB is written, flushed, read back and compared; the first MiB comes last.
 
-mod card;
-mod disk;
-mod judged;
 mod ledger;
 mod passes;
 mod permission;
@@ -15,21 +12,20 @@ mod writing;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Event, FlashOutcome, JobResult, Observer, Outcome};
-use crate::medium::Writable;
 use crate::status::Status;
-use crate::sys::topology::Block;
 use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation};
 
-use super::{Ask, Failure, worker};
+use super::{Ask, Failure, stick, worker};
+pub use super::stick::{Given, TargetOperand};
 pub use passes::Course;
 pub use source::ImageOperand;
 use source::Source;
-use target::{Opened, Target};
+use super::stick::Terms;
+use target::Target;
 use writing::{Writing, Written};
 
 /// What is asked for.
@@ -37,8 +33,8 @@ use writing::{Writing, Written};
 pub struct Request {
     /// The image.
     pub image: ImageOperand,
-    /// What the person says the medium is.
-    pub identity: Identity,
+    /// What is allowed.
+    pub terms: Terms,
     /// Digests to compute of the medium.
     pub digests: Vec<Algorithm>,
     /// What the image's digest should be.
@@ -49,10 +45,6 @@ pub struct Request {
     pub course: Course,
     /// What is done about reading back.
     pub proof: Proof,
-    /// Unmount what is mounted.
-    pub unmount: bool,
-    /// Disks that are built in may be written.
-    pub allow_fixed: bool,
     /// A regular file may be replaced.
     pub overwrite_file: bool,
     /// An image with holes is written unasked.
@@ -70,38 +62,6 @@ pub enum Proof {
     ReadBack,
     /// Nothing; and the report says so.
     None,
-}
-
-/// What the person says the medium is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Identity {
-    /// Its serial number.
-    pub serial: Option<String>,
-    /// Its size in bytes.
-    pub bytes: Option<u64>,
-}
-
-/// The medium as it was named.
-#[derive(Debug)]
-pub enum TargetOperand {
-    /// A node, a link to one, or a file.
-    Path(PathBuf),
-    /// A medium that the caller made.
-    Given(Box<Given>),
-}
-
-/// A medium that the caller made.
-pub struct Given {
-    /// The medium.
-    pub medium: Arc<dyn Writable>,
-    /// It, as the guard should see it.
-    pub block: Block,
-}
-
-impl std::fmt::Debug for Given {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Given").field("block", &self.block).finish_non_exhaustive()
-    }
 }
 
 /// Writes the image. The result tells how it ended, whatever happened.
@@ -157,14 +117,14 @@ fn attempt(
     target.refuse(&source, request)?;
     ledger::check(request, &source, &target)?;
     let card = target.card();
-    permission::check_identity(&request.identity, &card)?;
+    stick::permission::check_identity(&request.terms.identity, &card)?;
     if request.dry_run {
         observer.event(&Event::Medium(card.clone()));
         return Ok(dry_run(request, &source, &target));
     }
     observer.catch_up();
     let permitted = match &target {
-        Target::Disk(disk) => disk.permit_unmount(request, ask),
+        Target::Disk(disk) => disk.permit_unmount(&request.terms, ask),
         _ => Ok(()),
     };
     let permitted = permitted.and_then(|()| permission::ask_for(request, &source, &target, &card, ask));
@@ -179,7 +139,7 @@ fn attempt(
         observer.event(&Event::detail(format!("the computer may fall asleep meanwhile: {why}")));
     }
     target = match target {
-        Target::Disk(disk) => Target::Disk(Box::new(disk.again(&source, request, observer)?)),
+        Target::Disk(disk) => Target::Disk(Box::new(disk.again(&source.load(), &request.terms, observer)?)),
         other => other,
     };
     let opened = target.open()?;
@@ -191,29 +151,13 @@ fn attempt(
     }
     let Written { digests, mut reasons, ledger } = written?;
     ledger::keep(request, &ledger)?;
-    reasons.extend(after(request, &opened));
+    reasons.extend(stick::after(request.eject, opened.disk.as_deref()));
     Ok(Done { digests, reasons })
 }
 
 /// A question that a signal ended was not answered.
 fn heeding(stop: &Stop, failure: Failure) -> Failure {
     if stop.requested().is_some() { Failure::stopped("as asked; nothing was written") } else { failure }
-}
-
-/// When all is proved: show the kernel the new partitions, and eject if that was asked for. What fails here is a warning.
-fn after(request: &Request, opened: &Opened) -> Option<String> {
-    if let Some(disk) = &opened.disk {
-        // A disk without partitions says no; whoever looks at it next reads it anew.
-        let _ = disk.reread_partitions();
-    }
-    if !request.eject {
-        return None;
-    }
-    match opened.disk.as_ref().map(|disk| disk.eject()) {
-        Some(Ok(())) => Some("ejected; it can be taken out".into()),
-        Some(Err(error)) => Some(format!("warning: ejecting failed ({error}); the medium is good, and can be taken out")),
-        None => Some("warning: there is nothing to eject".into()),
-    }
 }
 
 /// What would be done, and what is on the medium now.

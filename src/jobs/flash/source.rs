@@ -14,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::event::SourceSummary;
 use crate::jobs::Failure;
 use crate::jobs::holes::Holes;
+use crate::jobs::stick::Load;
 
 /// The image as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +98,11 @@ impl Source {
         let is_placed = file.metadata().is_ok_and(|meta| meta.is_file() || meta.file_type().is_block_device());
         let place = if is_placed { std::fs::read_link("/proc/self/fd/0").ok() } else { None };
         Ok(Self { name: "stdin".into(), path: None, place, file: Arc::new(file), stamp: None, holes: Holes::default() })
+    }
+
+    /// It, as the guard must know it.
+    pub(super) fn load(&self) -> Load<'_> {
+        Load { place: self.place(), inode: self.inode(), bytes: self.bytes() }
     }
 
     /// Its path; `None` for stdin.

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use clap::Parser;
 
-use crate::jobs::flash::{Course, Identity, ImageOperand, Proof, Request};
+use crate::jobs::flash::{Course, ImageOperand, Proof, Request};
+use crate::jobs::stick::{Identity, Terms};
 use crate::medium::parse_size;
 use crate::trust::Algorithm;
 
@@ -108,19 +109,21 @@ impl Args {
     pub fn request(&self, image: ImageOperand) -> Result<Request, UsageError> {
         Ok(Request {
             image,
-            identity: self.identity()?,
+            terms: self.terms()?,
             digests: self.digest.clone(),
             expectation: self.checksum.expectation()?,
             ledger: self.ledger.clone(),
             course: if self.delta { Course::DIFFERENCES } else { Course::EVERYTHING },
             proof: if self.no_verify { Proof::None } else { Proof::ReadBack },
-            unmount: self.unmount,
-            allow_fixed: self.allow_fixed,
             overwrite_file: self.overwrite_file,
             allow_holes: self.allow_holes,
             eject: self.eject,
             dry_run: self.dry_run,
         })
+    }
+
+    fn terms(&self) -> Result<Terms, UsageError> {
+        Ok(Terms { identity: self.identity()?, unmount: self.unmount, allow_fixed: self.allow_fixed })
     }
 
     fn identity(&self) -> Result<Identity, UsageError> {

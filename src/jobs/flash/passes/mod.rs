@@ -2,9 +2,7 @@
 //! last, when every other byte was read back: a stick that was left half-way boots nowhere.
 
 mod course;
-mod marks;
 mod proof;
-mod symptom;
 mod trouble;
 
 use std::collections::BTreeSet;
