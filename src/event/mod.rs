@@ -14,7 +14,7 @@ use crate::medium::guard::Finding;
 
 pub use batch::{BatchOutcome, DiscOutcome, Row};
 pub use image::{ImageOutcome, LastRun, SpeedAt, Standing};
-pub use medium::{Against, Checked, Defect, FlashOutcome, VerifyOutcome};
+pub use medium::{Against, Checked, Defect, FlashOutcome, FormatOutcome, ProbeOutcome, VerifyOutcome};
 pub use parties::{DiscSummary, Drives, ListedDrive, ListedTarget, MediumCard, SourceSummary, Targets};
 pub use progress::{PhaseChange, PhaseName, Progress, ReadingProgress, TransferPhase, Trouble, Unit};
 pub use result::{JobResult, Outcome};

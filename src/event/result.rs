@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::status::Status;
 
-use super::{BatchOutcome, FlashOutcome, ImageOutcome, Standing, VerifyOutcome};
+use super::{BatchOutcome, FlashOutcome, FormatOutcome, ImageOutcome, ProbeOutcome, Standing, VerifyOutcome};
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,6 +45,10 @@ pub enum Outcome {
     Image(Box<ImageOutcome>),
     /// An image onto a medium.
     Flash(FlashOutcome),
+    /// A medium tested.
+    Probe(ProbeOutcome),
+    /// A medium given back as one partition.
+    Format(FormatOutcome),
     /// A medium compared.
     Verify(VerifyOutcome),
     /// Where an image stands.

@@ -19,12 +19,12 @@ use crate::status::Status;
 use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation};
 
-use super::{Ask, Failure, stick, worker};
+use super::stick::Terms;
 pub use super::stick::{Given, TargetOperand};
+use super::{Ask, Failure, stick, worker};
 pub use passes::Course;
 pub use source::ImageOperand;
 use source::Source;
-use super::stick::Terms;
 use target::Target;
 use writing::{Writing, Written};
 
@@ -151,7 +151,10 @@ fn attempt(
     }
     let Written { digests, mut reasons, ledger } = written?;
     ledger::keep(request, &ledger)?;
-    reasons.extend(stick::after(request.eject, opened.disk.as_deref()));
+    stick::show_partitions(opened.disk.as_deref());
+    if request.eject {
+        reasons.push(stick::eject(opened.disk.as_deref()));
+    }
     Ok(Done { digests, reasons })
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Event, JobResult, MediumCard, Observer, Outcome};
-use crate::jobs::{Ask, Failure, cards, worker};
+use crate::jobs::{Ask, Failure, worker};
 use crate::medium::{BlockDevice, Medium, Writable};
 use crate::status::Status;
 use crate::sys::{Inhibit, Stop, Sysfs, Topology};
 
-use super::{Disk, Given, Judged, Load, Request, TargetOperand, after, permission};
+use super::{Disk, Given, Judged, Load, Request, TargetOperand, eject, permission, show_partitions};
 
 /// A stick that may be written, and that nobody else gets before the job is done.
 pub(in crate::jobs) struct Claimed<'a> {
@@ -73,7 +73,8 @@ pub(in crate::jobs) fn run<O: Default + Send>(
         name = card.node.clone();
         permission::check_identity(&request.terms.identity, &card)?;
         let gets = (job.gets)(&card)?;
-        let unusual = if request.terms.identity.is_told() || stick.is_named_by_id() { Vec::new() } else { stick.judged().unusual() };
+        let unusual =
+            if request.terms.identity.is_told() || stick.is_named_by_id() { Vec::new() } else { stick.judged().unusual() };
         if request.dry_run {
             observer.event(&Event::Medium(card.clone()));
             return Ok(would(job.verb, &stick, &card, &unusual));
@@ -85,7 +86,8 @@ pub(in crate::jobs) fn run<O: Default + Send>(
         };
         let permitted = permitted.and_then(|()| permission::ask_for(&card, &gets, &unusual, None, ask));
         // A question that a signal ended was not answered.
-        let heeding = |failure| if stop.requested().is_some() { Failure::stopped("as asked; nothing was written") } else { failure };
+        let heeding =
+            |failure| if stop.requested().is_some() { Failure::stopped("as asked; nothing was written") } else { failure };
         permitted.map_err(heeding)?;
         observer.event(&Event::Medium(card));
         start = Instant::now();
@@ -99,7 +101,11 @@ pub(in crate::jobs) fn run<O: Default + Send>(
         }
         let claimed = stick.open(name.clone())?;
         let mut reasons = (job.work)(&claimed, &mut left, observer, stop)?;
-        reasons.extend(after(request.eject, claimed.disk.as_ref().map(|(_, device)| &**device)));
+        let device = claimed.disk.as_ref().map(|(_, device)| &**device);
+        show_partitions(device);
+        if request.eject {
+            reasons.push(eject(device));
+        }
         Ok(reasons)
     });
     let ended = ended.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
@@ -173,9 +179,9 @@ fn disk_at(path: &Path, request: &Request) -> Result<Disk, Failure> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.file_type().is_block_device() => Disk::examine(path, &Load::default(), &request.terms),
         Ok(_) => Err(Failure::refused(format!("{name} is no stick; `isoflash --list` shows those there are"))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Failure::failed(format!("{name}: there is no such device; is the stick plugged in? `isoflash --list` shows those there are")))
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::failed(format!(
+            "{name}: there is no such device; is the stick plugged in? `isoflash --list` shows those there are"
+        ))),
         Err(error) => Err(Failure::failed(format!("looking at {name}: {error}"))),
     }
 }

@@ -33,8 +33,7 @@ impl Judged {
         open: impl FnOnce(&Self) -> Result<(Arc<dyn Medium>, Option<LoopFile>), Failure>,
     ) -> Result<Self, Failure> {
         let need = load.bytes.map(|bytes| bytes.next_multiple_of(block.sector.max(1).into()));
-        let candidate =
-            Candidate { image: load.place, inode: load.inode, need, writers, ..Candidate::new(topology, block) };
+        let candidate = Candidate { image: load.place, inode: load.inode, need, writers, ..Candidate::new(topology, block) };
         let mut judged = Self { findings: guard::judge(&candidate), contents: Vec::new(), lines: Vec::new() };
         if judged.refuse(terms).is_ok() {
             let (medium, loop_file) = open(&judged)?;

@@ -10,6 +10,7 @@ pub(super) mod marks;
 pub(super) mod permission;
 mod question;
 mod symptom;
+mod telling;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,13 +18,14 @@ use std::sync::Arc;
 use crate::medium::Writable;
 use crate::sys::topology::Block;
 
-pub(super) use claim::{Claimed, run};
+pub(super) use claim::{Claimed, Job, run};
 pub(super) use defect::{ADVICE, sentence};
 pub(super) use disk::Disk;
-pub(super) use eject::after;
+pub(super) use eject::{eject, show_partitions};
 pub(super) use judged::Judged;
 pub(super) use question::exact;
 pub(super) use symptom::Symptoms;
+pub(super) use telling::Telling;
 
 /// What the person allows, and says of the medium.
 #[derive(Debug, Clone, Default)]

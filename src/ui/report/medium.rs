@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use crate::event::{Against, Checked, FlashOutcome, JobResult, ListedTarget, MediumCard, SourceSummary, VerifyOutcome};
+use crate::event::{
+    Against, Checked, FlashOutcome, FormatOutcome, JobResult, ListedTarget, MediumCard, ProbeOutcome, SourceSummary,
+    VerifyOutcome,
+};
 use crate::medium::{Span, Spans};
 use crate::status::Status;
 use crate::ui::escape::Escaped;
@@ -57,6 +60,22 @@ pub(super) fn flashed(outcome: &FlashOutcome, result: &JobResult) -> Vec<String>
     let spared = spared.into_iter().filter(|(spared, _)| *spared > 0);
     let spared: String = spared.map(|(spared, why)| format!(" ({} {why})", bytes(spared))).collect();
     vec![format!("done    {}: {} {proof}{spared}, in {}", Escaped(&outcome.medium), bytes(outcome.bytes), time(result.elapsed))]
+}
+
+pub(super) fn probed(outcome: &ProbeOutcome, result: &JobResult) -> Vec<String> {
+    if !outcome.real || result.status != Status::Done {
+        return Vec::new();
+    }
+    let (medium, claimed) = (Escaped(&outcome.medium), bytes(outcome.bytes));
+    vec![format!("done    {medium}: all {claimed} are there, each byte written and read back, in {}", time(result.elapsed))]
+}
+
+pub(super) fn formatted(outcome: &FormatOutcome, result: &JobResult) -> Vec<String> {
+    let Some(partition) = outcome.partition.filter(|_| outcome.verified && result.status == Status::Done) else {
+        return Vec::new();
+    };
+    let (medium, kind, room) = (Escaped(&outcome.medium), &outcome.filesystem, bytes(partition.length));
+    vec![format!("done    {medium}: one {kind} partition of {room}, written and verified, in {}", time(result.elapsed))]
 }
 
 pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<String> {

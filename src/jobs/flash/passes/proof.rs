@@ -13,8 +13,8 @@ use crate::status::Status;
 use crate::sys::Buffer;
 use crate::trust::{Algorithm, sha256};
 
-use super::trouble::thread_failed;
 use super::Passes;
+use super::trouble::thread_failed;
 
 /// Chunks that are looked into to name sectors, half of them the first and half the last. Of a stick that is wrong in more of them the chunks
 /// say enough.
