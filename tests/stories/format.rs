@@ -85,7 +85,9 @@ fn a_stick_that_fails_has_no_partition() {
     }
     for (status, faults) in [
         (4, "flip=1100000"),
-        (4, "real=32M,wrap"),
+        // The end comes back at the beginning; the table hits what lies behind it.
+        (4, "real=2M,wrap"),
+        (4, "real=1049088,wrap"),
         (4, "real=1M,drop"),
         (1, "eio=1M+1s@w"),
         (1, "eio=1M+1s@r"),
@@ -114,7 +116,7 @@ fn the_table_comes_last() {
         folder.head_must_be_zero("s.img");
     }
     let folder = used(64);
-    folder.flash(0, &["-y", "--format=vfat", &medium(all)]);
+    folder.flash(0, &["-y", "--format=vfat", &medium(all + 512)]);
     must_be_one_partition(&folder, "vfat", "e", 512);
 }
 

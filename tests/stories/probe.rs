@@ -51,7 +51,8 @@ fn a_fake_is_told_with_its_real_size() {
     ] {
         let (folder, result) = probed(4, &format!(",{faults}"));
         assert_eq!(result["finding"], right, "{faults}: {result}");
-        if !faults.contains("nofua") {
+        // What lies beyond its real size is in no cell, and what an ignored flush left in the cache is lost.
+        if !faults.contains("nofua") && !faults.contains("307200") {
             folder.head_must_be_zero("s.img");
         }
     }
