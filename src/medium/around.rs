@@ -51,8 +51,8 @@ pub fn write_around(medium: &dyn Writable, buffer: &[u8], offset: u64, unwritabl
         unwritable.push(offset, buffer.len() as u64);
         return Ok(());
     }
-    let parts = buffer.chunks(finer).zip((offset..).step_by(finer));
-    parts.map(|(part, at)| write_around(medium, part, at, unwritable)).collect()
+    let mut parts = buffer.chunks(finer).zip((offset..).step_by(finer));
+    parts.try_for_each(|(part, at)| write_around(medium, part, at, unwritable))
 }
 
 /// The length of the parts in which a length is tried again; the same length where there is no sense in that.
