@@ -7,11 +7,11 @@ use std::sync::Arc;
 use discsmith::emulated;
 use discsmith::event::JobResult;
 use discsmith::jobs::flash::{self, Given, TargetOperand};
-use discsmith::jobs::{Answer, Failure, Question, targets};
+use discsmith::jobs::{Answer, Failure, Question, format, probe, targets};
 use discsmith::status::Status;
 use discsmith::sys::{Stop, Sysfs};
 use discsmith::ui::Screen;
-use discsmith::ui::args::isoflash::Args;
+use discsmith::ui::args::isoflash::{Args, Errand};
 use discsmith::ui::args::{Arguments, EMULATED};
 use discsmith::ui::program::{self, NoJob};
 
@@ -25,6 +25,13 @@ fn work(args: &Args, screen: &mut Screen, stop: &Stop) -> Result<JobResult, NoJo
         return Ok(program::told(JobResult::new(Status::Done), screen));
     }
     let mut ask = |question: &Question| -> Answer { args.show().prompt().ask(question, stop) };
+    if let Some((errand, medium)) = args.errand()? {
+        let (request, target) = (args.errand_request()?, target(medium)?);
+        return Ok(match errand {
+            Errand::Probe => probe::run(&request, &target, &mut ask, screen, stop),
+            Errand::Format(filesystem) => format::run(&request, filesystem, &target, &mut ask, screen, stop),
+        });
+    }
     let operands = args.operands()?;
     // Before anybody is asked to choose: what is wrong with the command line is so for every medium.
     let request = args.request(operands.image)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::image::partitions::relocation::Relocation;
-use crate::medium::Spans;
+use crate::medium::{Span, Spans};
 use crate::status::Status;
 
 use super::result::shown;
@@ -93,6 +93,44 @@ impl From<&Relocation> for MovedGpt {
     fn from(relocation: &Relocation) -> Self {
         Self { array: relocation.array, header: relocation.header }
     }
+}
+
+/// What came of testing a whole medium.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct ProbeOutcome {
+    /// The medium.
+    pub medium: String,
+    /// Bytes that it claims.
+    pub bytes: u64,
+    /// Bytes from the beginning that were written, and looked at when they came back.
+    pub tested: u64,
+    /// All that it claims is there: every byte came back as it was written.
+    pub real: bool,
+    /// Bytes that came back different.
+    pub differences: Spans,
+    /// Bytes that could not be read.
+    pub unreadable: Spans,
+    /// Bytes that could not be written.
+    pub unwritable: Spans,
+    /// What is wrong with it, where that is proved.
+    pub finding: Option<Defect>,
+}
+
+/// What came of giving a medium back as one partition.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct FormatOutcome {
+    /// The medium.
+    pub medium: String,
+    /// Kind of file system: `vfat`, `exfat`, `ext4`.
+    pub filesystem: String,
+    /// Where the partition lies; `None` before that was decided.
+    pub partition: Option<Span>,
+    /// Bytes that were written.
+    pub written: u64,
+    /// Each of them was read back as it was written.
+    pub verified: bool,
+    /// Bytes of the medium that came back different.
+    pub differences: Spans,
 }
 
 /// What is wrong with a medium that does not hold what was written to it.

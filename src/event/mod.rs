@@ -14,7 +14,9 @@ use crate::medium::guard::Finding;
 
 pub use batch::{BatchOutcome, DiscOutcome, Row};
 pub use image::{ImageOutcome, LastRun, SpeedAt, Standing};
-pub use medium::{Against, Checked, Defect, FlashOutcome, MediaOutcome, MediumEnd, MovedGpt, VerifyOutcome};
+pub use medium::{
+    Against, Checked, Defect, FlashOutcome, FormatOutcome, MediaOutcome, MediumEnd, MovedGpt, ProbeOutcome, VerifyOutcome,
+};
 pub use parties::{DiscSummary, Drives, ListedDrive, ListedTarget, MediumCard, SourceSummary, Targets};
 pub use progress::{PhaseChange, PhaseName, Progress, ReadingProgress, TransferPhase, Trouble, Unit};
 pub use result::{JobResult, Outcome};

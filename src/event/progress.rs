@@ -41,6 +41,8 @@ pub enum TransferPhase {
     Locate,
     /// Reading a medium once more.
     Again,
+    /// Writing and reading single places of a medium.
+    Probe,
 }
 
 /// What progress counts.

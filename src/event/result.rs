@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::status::Status;
 
-use super::{BatchOutcome, FlashOutcome, ImageOutcome, MediaOutcome, Standing, VerifyOutcome};
+use super::{BatchOutcome, FlashOutcome, FormatOutcome, ImageOutcome, MediaOutcome, ProbeOutcome, Standing, VerifyOutcome};
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,6 +47,10 @@ pub enum Outcome {
     Flash(FlashOutcome),
     /// An image onto several media.
     Media(MediaOutcome),
+    /// A medium tested.
+    Probe(ProbeOutcome),
+    /// A medium given back as one partition.
+    Format(FormatOutcome),
     /// A medium compared.
     Verify(VerifyOutcome),
     /// Where an image stands.

@@ -1,13 +1,13 @@
-//! Reading around what can't be read.
+//! Reading around what can't be read, and writing around what can't be written.
 
 use std::io;
 
-use super::{Medium, Spans};
+use super::{Medium, Spans, Writable};
 
 /// Bytes that are tried at once where a longer read failed: 32 sectors of a disc, and what a USB bridge takes in one command.
 const PIECE: usize = 64 << 10;
 
-/// After so many unreadable bytes they are counted by the piece, no longer by the sector: a stick that is dead in large parts takes
+/// After so many bad bytes they are counted by the piece, no longer by the sector: a stick that is dead in large parts takes
 /// seconds for each read that fails.
 const PATIENCE: u64 = 4 << 20;
 
@@ -18,12 +18,7 @@ const PATIENCE: u64 = 4 << 20;
 /// ENODEV: the medium is gone. `UnexpectedEof`: it ends before the buffer does. An error without a number of the system's: what the medium
 /// says of itself as a whole.
 pub fn read_around(medium: &dyn Medium, buffer: &mut [u8], offset: u64, unreadable: &mut Spans) -> io::Result<()> {
-    let sector = (medium.geometry().sector as usize).max(512);
-    let finer = match buffer.len() {
-        length if length > PIECE => PIECE,
-        length if length > sector && unreadable.bytes() < PATIENCE => sector,
-        _ => buffer.len(),
-    };
+    let finer = finer(medium, buffer.len(), unreadable);
     match medium.read_at(buffer, offset) {
         Err(error) if is_of_the_medium(&error) && finer < buffer.len() => {
             let mut at = offset;
@@ -39,6 +34,34 @@ pub fn read_around(medium: &dyn Medium, buffer: &mut [u8], offset: u64, unreadab
             Ok(())
         }
         other => other,
+    }
+}
+
+/// Writes `buffer` at byte `offset`; `unwritable` learns of what is not taken, to the sector. Both are multiples of `medium`'s sector.
+///
+/// # Errors
+/// ENODEV: the medium is gone. EROFS, EPERM and EACCES: nothing of it can be written.
+pub fn write_around(medium: &dyn Writable, buffer: &[u8], offset: u64, unwritable: &mut Spans) -> io::Result<()> {
+    let finer = finer(medium, buffer.len(), unwritable);
+    let Err(error) = medium.write_at(buffer, offset) else { return Ok(()) };
+    if !is_of_the_medium(&error.cause) || matches!(error.cause.raw_os_error(), Some(libc::EROFS | libc::EPERM | libc::EACCES)) {
+        return Err(error.cause);
+    }
+    if finer == buffer.len() {
+        unwritable.push(offset, buffer.len() as u64);
+        return Ok(());
+    }
+    let mut parts = buffer.chunks(finer).zip((offset..).step_by(finer));
+    parts.try_for_each(|(part, at)| write_around(medium, part, at, unwritable))
+}
+
+/// The length of the parts in which a length is tried again; the same length where there is no sense in that.
+fn finer(medium: &(impl Medium + ?Sized), length: usize, bad: &Spans) -> usize {
+    let sector = (medium.geometry().sector as usize).max(512);
+    match length {
+        length if length > PIECE => PIECE,
+        length if length > sector && bad.bytes() < PATIENCE => sector,
+        _ => length,
     }
 }
 

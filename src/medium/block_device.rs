@@ -25,6 +25,7 @@ const EJECT_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct BlockDevice {
     file: File,
+    number: DeviceNumber,
     geometry: Geometry,
     sequence: Option<u64>,
 }
@@ -88,7 +89,12 @@ impl BlockDevice {
         }
         let geometry = Geometry { bytes: disk::size(&file)?, sector: disk::sector(&file)? };
         let sequence = disk::sequence(&file);
-        Ok(Self { file, geometry, sequence })
+        Ok(Self { file, number, geometry, sequence })
+    }
+
+    /// The number that the kernel knows it by.
+    pub fn number(&self) -> DeviceNumber {
+        self.number
     }
 
     /// The number that changes with the disk, and with the card in a reader. `None` before Linux 5.15.

@@ -12,7 +12,7 @@ mod saved_file;
 mod size;
 mod span;
 
-pub use around::read_around;
+pub use around::{read_around, write_around};
 pub use block_device::{BlockDevice, Claim, DiskError};
 pub use contract::{Geometry, Medium, Writable, WriteError};
 pub use optical_disc::OpticalDisc;

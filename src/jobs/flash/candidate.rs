@@ -1,7 +1,7 @@
 //! A medium on its way: found and judged, asked about, claimed. With several, all of them take each step before any takes the next.
 
 use crate::event::{Event, FlashOutcome, MediumCard, MediumEnd, Observer};
-use crate::jobs::{Ask, Failure};
+use crate::jobs::{Ask, Failure, stick};
 use crate::medium::show_size;
 use crate::status::Status;
 use crate::trust::Expected;
@@ -50,7 +50,7 @@ impl<'a> Candidate<'a> {
         after::check(request, source, &target)?;
         let journal = journal_place(request, source, &target, expected);
         let mut card = target.card();
-        permission::check_identity(&request.identity, &card)?;
+        stick::permission::check_identity(&request.terms.identity, &card)?;
         let resumed = journal.as_ref().map_or(0, Place::vouched);
         if resumed > 0 {
             card.contents.push(format!("{} of this image, of a run that did not end: it goes on from there", show_size(resumed)));
@@ -66,7 +66,7 @@ impl<'a> Candidate<'a> {
     /// Does the person want it?
     fn permit(&self, request: &Request, source: &Source, ask: &mut Ask<'_>) -> Result<(), Failure> {
         if let Target::Disk(disk) = &self.target {
-            disk.permit_unmount(request, ask)?;
+            disk.permit_unmount(&request.terms, ask)?;
         }
         permission::ask_for(request, source, &self.target, &self.card, ask)
     }
@@ -74,7 +74,7 @@ impl<'a> Candidate<'a> {
     /// Looks at it a last time, and opens it for writing.
     pub(super) fn claim(self, source: &Source, request: &Request, observer: &mut dyn Observer) -> Result<Claimed<'a>, Failure> {
         let target = match self.target {
-            Target::Disk(disk) => Target::Disk(Box::new(disk.again(source, request, observer)?)),
+            Target::Disk(disk) => Target::Disk(Box::new(disk.again(&source.load(), &request.terms, observer)?)),
             other => other,
         };
         let opened = target.open()?;

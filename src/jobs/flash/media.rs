@@ -11,7 +11,7 @@ use std::thread::{self, Builder};
 use std::time::Instant;
 
 use crate::event::{Event, FlashOutcome, JobResult, MediaOutcome, MediumEnd, Observer, Outcome};
-use crate::jobs::Failure;
+use crate::jobs::{Failure, stick};
 use crate::pipeline::{Again, Taker, feed};
 use crate::status::Status;
 use crate::sys::Stop;
@@ -21,7 +21,7 @@ use super::candidate::{Claimed, Named};
 use super::passes::thread_failed;
 use super::source::Source;
 use super::writing::{Writing, Written};
-use super::{Done, Request, after, ledger, named};
+use super::{Done, Request, ledger, named};
 
 /// Where what goes by of a stream is kept for those who are slower, unless TMPDIR says otherwise: not /tmp, which may be memory.
 const SPOOL: &str = "/var/tmp";
@@ -105,7 +105,10 @@ impl Order<'_> {
             opened.made.take().into_iter().for_each(|made| made.keep());
             // The image is the same, and so is the ledger.
             ledger.get_or_init(|| ledger::keep(self.request, &chunks)).clone()?;
-            reasons.extend(after(self.request, &opened));
+            stick::show_partitions(opened.disk.as_deref());
+            if self.request.eject {
+                reasons.push(stick::eject(opened.disk.as_deref()));
+            }
             Ok(Done { digests, reasons })
         });
         // Who hears that it is done with may take it out.

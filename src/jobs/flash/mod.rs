@@ -6,10 +6,7 @@
 
 mod after;
 mod candidate;
-mod card;
-mod disk;
 mod journal;
-mod judged;
 mod ledger;
 mod mapping;
 mod media;
@@ -21,16 +18,15 @@ mod writing;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Event, FlashOutcome, JobResult, MediumEnd, Observer};
-use crate::medium::Writable;
-use crate::sys::topology::Block;
 use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation};
 
 use super::bmap::BmapOperand;
+use super::stick::Terms;
+pub use super::stick::{Given, TargetOperand};
 use super::{Ask, Failure, worker};
 use candidate::{Candidate, Named};
 pub use journal::state_folder;
@@ -38,15 +34,14 @@ use media::Order;
 pub use passes::Course;
 pub use source::ImageOperand;
 use source::Source;
-use target::Opened;
 
 /// What is asked for.
 #[derive(Debug)]
 pub struct Request {
     /// The image.
     pub image: ImageOperand,
-    /// What the person says the medium is.
-    pub identity: Identity,
+    /// What is allowed.
+    pub terms: Terms,
     /// Digests to compute of the medium.
     pub digests: Vec<Algorithm>,
     /// What the image's digest should be.
@@ -61,10 +56,6 @@ pub struct Request {
     pub course: Course,
     /// What is done about reading back.
     pub proof: Proof,
-    /// Unmount what is mounted.
-    pub unmount: bool,
-    /// Disks that are built in may be written.
-    pub allow_fixed: bool,
     /// A regular file may be replaced.
     pub overwrite_file: bool,
     /// An image with holes is written unasked.
@@ -97,48 +88,6 @@ pub enum Wipe {
     Nothing,
     /// It is made zero.
     Signatures,
-}
-
-/// What the person says the medium is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Identity {
-    /// Its serial number.
-    pub serial: Option<String>,
-    /// Its size in bytes.
-    pub bytes: Option<u64>,
-}
-
-/// The medium as it was named.
-#[derive(Debug)]
-pub enum TargetOperand {
-    /// A node, a link to one, or a file.
-    Path(PathBuf),
-    /// A medium that the caller made.
-    Given(Box<Given>),
-}
-
-/// A medium that the caller made.
-pub struct Given {
-    /// The medium.
-    pub medium: Arc<dyn Writable>,
-    /// It, as the guard should see it.
-    pub block: Block,
-}
-
-impl TargetOperand {
-    /// As the person named it.
-    fn name(&self) -> String {
-        match self {
-            Self::Path(path) => path.display().to_string(),
-            Self::Given(given) => given.block.node.display().to_string(),
-        }
-    }
-}
-
-impl std::fmt::Debug for Given {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Given").field("block", &self.block).finish_non_exhaustive()
-    }
 }
 
 /// Writes the image to each medium. The result tells how it ended, whatever happened.
@@ -198,9 +147,6 @@ fn attempt(
     let candidates =
         candidate::all(operands.iter().map(|operand| (operand.name(), Candidate::find(operand, given, begun, name, observer))))?;
     candidate::refuse_doubles(&candidates)?;
-    if request.state.is_none() {
-        observer.event(&Event::detail("no journal can be kept, as there is no home for it: the next run would begin anew"));
-    }
     if request.dry_run {
         let look = |candidate: Candidate<'_>| {
             candidate.introduce(name(&candidate.card.node), observer);
@@ -231,20 +177,4 @@ fn attempt(
 /// A question that a signal ended was not answered.
 fn heeding(stop: &Stop, failure: Failure) -> Failure {
     if stop.requested().is_some() { Failure::stopped("as asked; nothing was written") } else { failure }
-}
-
-/// When all is proved: show the kernel the new partitions, and eject if that was asked for. What fails here is a warning.
-fn after(request: &Request, opened: &Opened) -> Option<String> {
-    if let Some(disk) = &opened.disk {
-        // A disk without partitions says no; whoever looks at it next reads it anew.
-        let _ = disk.reread_partitions();
-    }
-    if !request.eject {
-        return None;
-    }
-    match opened.disk.as_ref().map(|disk| disk.eject()) {
-        Some(Ok(())) => Some("ejected; it can be taken out".into()),
-        Some(Err(error)) => Some(format!("warning: ejecting failed ({error}); the medium is good, and can be taken out")),
-        None => Some("warning: there is nothing to eject".into()),
-    }
 }

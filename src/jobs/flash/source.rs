@@ -15,10 +15,10 @@ use crate::event::SourceSummary;
 use crate::jobs::Failure;
 use crate::jobs::bmap::BmapOperand;
 use crate::jobs::holes::Holes;
+use crate::jobs::stick::Load;
 use crate::pipeline::{Again, Spool};
 
 use super::journal::Origin;
-
 use super::mapping::Mapping;
 
 /// The image as it was named.
@@ -122,6 +122,11 @@ impl Source {
             holes: Holes::default(),
             mapping: Mapping::default(),
         })
+    }
+
+    /// It, as the guard must know it.
+    pub(super) fn load(&self) -> Load<'_> {
+        Load { place: self.place(), inode: self.inode(), bytes: self.bytes() }
     }
 
     /// Its path; `None` for stdin.

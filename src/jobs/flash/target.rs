@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::event::MediumCard;
-use crate::jobs::{Failure, cards};
+use crate::jobs::Failure;
+use crate::jobs::stick::{Disk, Judged};
 use crate::medium::{BlockDevice, Existing, Medium, RegularFile, Writable};
 use crate::status::Status;
 use crate::sys::{Space, Sysfs, Topology};
 
-use super::disk::Disk;
 use super::journal::Bearer;
-use super::judged::Judged;
 use super::ledger::is_one_file;
 use super::source::Source;
 use super::{Given, Request, TargetOperand};
@@ -58,7 +57,7 @@ impl<'a> Target<'a> {
             TargetOperand::Given(given) => {
                 let topology = Topology::read(&Sysfs::default()).map_err(|error| Failure::failed(error.to_string()))?;
                 let open = |_: &Judged| Ok((Arc::clone(&given.medium) as Arc<dyn Medium>, None));
-                let judged = Judged::judge(&topology, &given.block, &[], (source, request), open)?;
+                let judged = Judged::judge(&topology, &given.block, &[], (&source.load(), &request.terms), open)?;
                 return Ok(Self::Given(given, judged));
             }
             TargetOperand::Path(path) => path,
@@ -71,7 +70,7 @@ impl<'a> Target<'a> {
         };
         match kind.file_type() {
             kind if std::os::unix::fs::FileTypeExt::is_block_device(&kind) => {
-                Ok(Self::Disk(Box::new(Disk::examine(path, source, request)?)))
+                Ok(Self::Disk(Box::new(Disk::examine(path, &source.load(), &request.terms)?)))
             }
             _ if source.is_file_at(path) => Err(Failure::refused(format!("{name} is the image itself"))),
             kind if kind.is_file() && request.overwrite_file => {
@@ -92,9 +91,7 @@ impl<'a> Target<'a> {
     pub(super) fn card(&self) -> MediumCard {
         match self {
             Self::Disk(disk) => disk.card(),
-            Self::Given(given, judged) => {
-                MediumCard { contents: judged.lines.clone(), bus: "emulated".into(), ..cards::of(&given.block) }
-            }
+            Self::Given(given, judged) => judged.card(given),
             Self::File(path, existing) => MediumCard {
                 node: path.display().to_string(),
                 bytes: match existing {
@@ -147,7 +144,7 @@ impl<'a> Target<'a> {
 
     /// True when it was named by a link that is made of its identity.
     pub(super) fn is_named_by_id(&self) -> bool {
-        matches!(self, Self::Disk(disk) if disk.given.parent() == Some(Path::new("/dev/disk/by-id")))
+        matches!(self, Self::Disk(disk) if disk.is_named_by_id())
     }
 
     /// What the guard found, where it was asked.
@@ -163,7 +160,7 @@ impl<'a> Target<'a> {
     pub(super) fn refuse(&self, source: &Source, request: &Request) -> Result<(), Failure> {
         match self {
             Self::File(path, _) => has_room(path, source),
-            Self::Disk(_) | Self::Given(..) => self.judged().map_or(Ok(()), |judged| judged.refuse(request)),
+            Self::Disk(_) | Self::Given(..) => self.judged().map_or(Ok(()), |judged| judged.refuse(&request.terms)),
         }
     }
 

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use clap::Parser;
 
 use crate::jobs::bmap::BmapOperand;
-use crate::jobs::flash::{Course, Identity, ImageOperand, Proof, Request, Wipe, state_folder};
+use crate::jobs::flash::{Course, ImageOperand, Proof, Request, Wipe, state_folder};
+use crate::jobs::format::FileSystem;
+use crate::jobs::stick::{self, Identity, Terms};
 use crate::medium::parse_size;
 use crate::trust::Algorithm;
 
@@ -27,7 +29,7 @@ use super::{Arguments, Checksum, Show, UsageError};
     name = "isoflash",
     version,
     max_term_width = 98,
-    override_usage = "isoflash [OPTIONS] IMAGE [MEDIUM]...\n       isoflash --list"
+    override_usage = "isoflash [OPTIONS] IMAGE [MEDIUM]...\n       isoflash --probe-capacity MEDIUM\n       isoflash --format[=FS] MEDIUM\n       isoflash --list"
 )]
 pub struct Args {
     /// IMAGE [MEDIUM]...
@@ -36,6 +38,13 @@ pub struct Args {
     /// Show the disks of this machine, which may be written, and why others may not
     #[arg(long, conflicts_with = "operands")]
     pub list: bool,
+    /// Test whether MEDIUM holds what it claims: every byte is written and read back. What is on it is lost
+    #[arg(long, conflicts_with_all = ["list", "format"], conflicts_with_all = OF_AN_IMAGE)]
+    probe_capacity: bool,
+    /// Give MEDIUM back as one empty partition: vfat, exfat or ext4 (vfat up to 32 GiB, else exfat if that is installed)
+    #[arg(long, value_name = "FS", require_equals = true, value_parser = FileSystem::from_str, conflicts_with = "list")]
+    #[arg(conflicts_with_all = OF_AN_IMAGE)]
+    format: Option<Option<FileSystem>>,
     #[command(flatten)]
     checksum: Checksum,
     /// Digests of the medium to print, of crc32 md5 sha1 sha224 sha256 sha384 sha512
@@ -77,7 +86,7 @@ pub struct Args {
     /// Do not read the medium back; the result then says NOT verified
     #[arg(long)]
     no_verify: bool,
-    /// Eject the medium after success
+    /// Eject the medium after success, and switch it off if it is a USB stick
     #[arg(long)]
     eject: bool,
     /// Look, say what would be done, and write nothing
@@ -85,6 +94,18 @@ pub struct Args {
     dry_run: bool,
     #[command(flatten)]
     show: Show,
+}
+
+/// Options that say something of an image: senseless where there is none.
+const OF_AN_IMAGE: [&str; 8] = ["checksum", "sha256", "digest", "ledger", "overwrite_file", "allow_holes", "delta", "no_verify"];
+
+/// What is done with a stick that gets no image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// It is tested.
+    Probe,
+    /// It is formatted, with this file system or the usual one.
+    Format(Option<FileSystem>),
 }
 
 /// What the operands name.
@@ -121,11 +142,29 @@ impl Args {
         Ok(Operands { image, media: media.to_vec() })
     }
 
+    /// What needs no image, and the stick that it is done with; `None` when an image is to be written.
+    pub fn errand(&self) -> Result<Option<(Errand, OsString)>, UsageError> {
+        let errand = match (self.probe_capacity, self.format) {
+            (true, _) => Errand::Probe,
+            (_, Some(filesystem)) => Errand::Format(filesystem),
+            _ => return Ok(None),
+        };
+        match self.operands.as_slice() {
+            [medium] if !medium.is_empty() && medium != "-" => Ok(Some((errand, medium.clone()))),
+            _ => Err(UsageError("name the medium, and nothing else; try: isoflash --probe-capacity /dev/sdb".into())),
+        }
+    }
+
+    /// How it is done.
+    pub fn errand_request(&self) -> Result<stick::Request, UsageError> {
+        Ok(stick::Request { terms: self.terms()?, eject: self.eject, dry_run: self.dry_run })
+    }
+
     /// The job that the options ask for.
     pub fn request(&self, image: ImageOperand) -> Result<Request, UsageError> {
         Ok(Request {
             image,
-            identity: self.identity()?,
+            terms: self.terms()?,
             // What lies between the ranges is no part of any digest.
             digests: if self.bmap.is_some() { Vec::new() } else { self.digest.clone() },
             expectation: self.checksum.expectation()?,
@@ -138,8 +177,6 @@ impl Args {
                 (_, true) => Proof::Repair,
                 _ => Proof::ReadBack,
             },
-            unmount: self.unmount,
-            allow_fixed: self.allow_fixed,
             overwrite_file: self.overwrite_file,
             allow_holes: self.allow_holes,
             fix_gpt: self.fix_gpt,
@@ -147,6 +184,10 @@ impl Args {
             eject: self.eject,
             dry_run: self.dry_run,
         })
+    }
+
+    fn terms(&self) -> Result<Terms, UsageError> {
+        Ok(Terms { identity: self.identity()?, unmount: self.unmount, allow_fixed: self.allow_fixed })
     }
 
     fn identity(&self) -> Result<Identity, UsageError> {
@@ -202,6 +243,26 @@ mod tests {
             assert!(args(words).operands().unwrap_err().to_string().contains("try: isoflash"), "{words:?}");
         }
         assert_eq!(args(&["a.iso", "/dev/sdb", "/dev/sdc"]).operands().unwrap().media, ["/dev/sdb", "/dev/sdc"]);
+    }
+
+    #[test]
+    fn what_needs_no_image_has_a_medium_and_nothing_else() {
+        let errand = |words: &[&str]| args(words).errand();
+        assert_eq!(errand(&["a.iso", "/dev/sdb"]).unwrap(), None);
+        assert_eq!(errand(&["--probe-capacity", "/dev/sdb"]).unwrap(), Some((Errand::Probe, "/dev/sdb".into())));
+        let format = |filesystem| Some((Errand::Format(filesystem), "/dev/sdb".into()));
+        assert_eq!(errand(&["--format", "/dev/sdb"]).unwrap(), format(None));
+        assert_eq!(errand(&["--format=ext4", "/dev/sdb"]).unwrap(), format(Some(FileSystem::Ext4)));
+        for words in
+            [&["--format"][..], &["--format", "a.iso", "/dev/sdb"], &["--probe-capacity", ""], &["--probe-capacity", "-"]]
+        {
+            assert!(errand(words).is_err(), "{words:?}");
+        }
+        for words in
+            [&["--format=ntfs"][..], &["--format", "--probe-capacity"], &["--format", "--delta"], &["--probe-capacity", "--list"]]
+        {
+            assert!(Args::try_parse_from([&["isoflash", "/dev/sdb"], words].concat()).is_err(), "{words:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::event::{
-    Against, Checked, Event, FlashOutcome, JobResult, ListedTarget, MediumCard, MediumEnd, MovedGpt, SourceSummary, VerifyOutcome,
+    Against, Checked, Event, FlashOutcome, FormatOutcome, JobResult, ListedTarget, MediumCard, MediumEnd, MovedGpt, ProbeOutcome,
+    SourceSummary, VerifyOutcome,
 };
 use crate::medium::{Span, Spans};
 use crate::status::Status;
@@ -139,6 +140,22 @@ pub(super) fn of_all(media: &[MediumEnd]) -> (String, Option<String>) {
     let are_verified = media.iter().all(|end| end.outcome.verified);
     let comment = are_verified.then(|| format!("# the first {bytes} bytes of each medium, read back from it"));
     (digest_name(image.as_deref(), medium), comment)
+}
+
+pub(super) fn probed(outcome: &ProbeOutcome, result: &JobResult) -> Vec<String> {
+    if !outcome.real || result.status != Status::Done {
+        return Vec::new();
+    }
+    let (medium, claimed) = (Escaped(&outcome.medium), bytes(outcome.bytes));
+    vec![format!("done    {medium}: all {claimed} are there, each byte written and read back, in {}", time(result.elapsed))]
+}
+
+pub(super) fn formatted(outcome: &FormatOutcome, result: &JobResult) -> Vec<String> {
+    let Some(partition) = outcome.partition.filter(|_| outcome.verified && result.status == Status::Done) else {
+        return Vec::new();
+    };
+    let (medium, kind, room) = (Escaped(&outcome.medium), &outcome.filesystem, bytes(partition.length));
+    vec![format!("done    {medium}: one {kind} partition of {room}, written and verified, in {}", time(result.elapsed))]
 }
 
 pub(super) fn verified(outcome: &VerifyOutcome, result: &JobResult) -> Vec<String> {

@@ -110,6 +110,7 @@ pub(super) fn phase_name(phase: PhaseName) -> &'static str {
         PhaseName::Transfer(TransferPhase::Verify) => "reading and comparing",
         PhaseName::Transfer(TransferPhase::Locate) => "looking for what differs",
         PhaseName::Transfer(TransferPhase::Again) => "reading once more",
+        PhaseName::Transfer(TransferPhase::Probe) => "trying single places",
     }
 }
 
@@ -153,6 +154,8 @@ pub(super) fn summary(result: &JobResult) -> Vec<String> {
         Some(Outcome::Image(image)) => image::summary(image, result.elapsed),
         Some(Outcome::Flash(flash)) => medium::flashed(flash, result.status, result.elapsed).into_iter().collect(),
         Some(Outcome::Media(media)) => medium::table(&media.media),
+        Some(Outcome::Probe(probe)) => medium::probed(probe, result),
+        Some(Outcome::Format(format)) => medium::formatted(format, result),
         Some(Outcome::Verify(verify)) => medium::verified(verify, result),
         Some(Outcome::Batch(batch)) => vec![disc::summary(batch)],
         Some(Outcome::Standing(_)) | None => Vec::new(),
@@ -187,6 +190,13 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
         Some(Outcome::Flash(flash)) => {
             [medium::places("differs", &flash.differences), medium::places("can't be read back", &flash.unreadable)].concat()
         }
+        Some(Outcome::Probe(probe)) => [
+            medium::places("differs", &probe.differences),
+            medium::places("can't be read", &probe.unreadable),
+            medium::places("can't be written", &probe.unwritable),
+        ]
+        .concat(),
+        Some(Outcome::Format(format)) => medium::places("differs", &format.differences),
         Some(Outcome::Verify(verify)) => [
             medium::places("differs", &verify.differences),
             medium::places("unreadable", &verify.unreadable),
@@ -201,7 +211,13 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
 pub(super) fn advice(result: &JobResult) -> Option<String> {
     match result.outcome.as_ref()? {
         Outcome::Image(image) => image::advice(image),
-        Outcome::Flash(_) | Outcome::Media(_) | Outcome::Verify(_) | Outcome::Standing(_) | Outcome::Batch(_) => None,
+        Outcome::Flash(_)
+        | Outcome::Media(_)
+        | Outcome::Probe(_)
+        | Outcome::Format(_)
+        | Outcome::Verify(_)
+        | Outcome::Standing(_)
+        | Outcome::Batch(_) => None,
     }
 }
 
@@ -233,7 +249,7 @@ pub(super) fn digests(result: &JobResult) -> Vec<String> {
         Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_deref(), &flash.medium), medium::read_back(flash)),
         Some(Outcome::Media(media)) => medium::of_all(&media.media),
         Some(Outcome::Verify(verify)) => (medium::verified_name(verify, result.status), medium::looked_at(verify)),
-        Some(Outcome::Standing(_) | Outcome::Batch(_)) | None => return Vec::new(),
+        Some(Outcome::Probe(_) | Outcome::Format(_) | Outcome::Standing(_) | Outcome::Batch(_)) | None => return Vec::new(),
     };
     let lines = result.digests.iter().map(|(algorithm, hex)| format!("{} ({name}) = {hex}", algorithm.to_uppercase()));
     comment.filter(|_| !result.digests.is_empty()).into_iter().chain(lines).collect()

@@ -10,6 +10,7 @@ mod ring;
 mod served;
 mod sticks;
 mod troubled;
+mod whole_sticks;
 mod wire;
 
 use std::error::Error;
@@ -28,7 +29,17 @@ pub fn without_guest() -> impl Iterator<Item = (&'static str, Story)> {
 
 /// All others.
 pub fn of_guests() -> impl Iterator<Item = (&'static str, Story)> {
-    let rooms = [drives::ALL, troubled::ALL, rescue::ALL, guests::ALL, served::ALL, sticks::ALL, bad_sticks::ALL, long::SAMPLES];
+    let rooms = [
+        drives::ALL,
+        troubled::ALL,
+        rescue::ALL,
+        guests::ALL,
+        served::ALL,
+        sticks::ALL,
+        bad_sticks::ALL,
+        whole_sticks::ALL,
+        long::SAMPLES,
+    ];
     rooms.into_iter().flatten().copied()
 }
 

@@ -76,7 +76,9 @@ uas() { write 1; }
 ejected() { # what comes of it is a warning at most
     ends 0 isoflash --yes --eject /share/image.iso "$(stick 0)"
     said verified
-    said eject
+    said 'switched off'
+    wait_for test -z "$(stick 0)"
+    is_there 1 # and no other
 }
 sectors_of_4096_bytes() { write 2; }
 found_wrong() { # one bit, far behind

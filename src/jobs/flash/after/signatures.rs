@@ -2,9 +2,9 @@
 
 use crate::image::signature::{self, Signature};
 use crate::jobs::cards;
+use crate::jobs::stick::Judged;
 use crate::medium::{Span, Spans};
 
-use super::super::judged::Judged;
 use super::super::{Request, Wipe};
 
 /// What lay on the medium before, and is found behind an image that ends at byte `end`.

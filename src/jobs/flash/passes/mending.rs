@@ -3,6 +3,7 @@
 use crate::event::{Defect, Event, TransferPhase};
 use crate::jobs::Failure;
 use crate::jobs::flash::Proof;
+use crate::jobs::stick::counted;
 use crate::medium::{Span, Spans, show_size};
 use crate::pipeline::{CHUNK, Digested};
 use crate::status::Status;
@@ -151,5 +152,5 @@ fn chunks_of(spans: &Spans) -> Vec<usize> {
 
 /// `1 place`, `2 places`.
 fn places(spans: &Spans) -> String {
-    super::proof::counted(spans.iter().len() as u64, "place")
+    counted(spans.iter().len() as u64, "place")
 }

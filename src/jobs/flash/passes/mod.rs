@@ -4,10 +4,8 @@
 mod behind;
 mod checkpoint;
 mod course;
-mod marks;
 mod mending;
 mod proof;
-mod symptom;
 mod trouble;
 mod view;
 

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::{Defect, TransferPhase};
 use crate::jobs::Failure;
-use crate::medium::{Poison, Span, Spans, show_size};
+use crate::jobs::stick::{ADVICE, Symptoms, marks, sentence};
+use crate::medium::{Poison, Span, Spans};
 use crate::pipeline::{CHUNK, Digested, Digesting, stream};
 use crate::status::Status;
 use crate::sys::Buffer;
 use crate::trust::{Algorithm, sha256};
 
-use super::symptom::Symptoms;
+use super::Passes;
 use super::trouble::thread_failed;
-use super::{Passes, marks};
 
 /// Chunks that are looked into to name sectors, half of them the first and half the last. Of a stick that is wrong in more of them the chunks
 /// say enough.
@@ -212,36 +212,16 @@ impl Passes<'_> {
     /// What came of reading back, in a sentence.
     fn verdict(&self) -> Failure {
         let name = &self.outcome.medium;
-        let advice = "take another stick, or another port and cable; what is on this one does not boot";
-        let distrust = "do not trust it with anything; what is on it does not boot";
-        let claims = show_size(self.medium.geometry().bytes);
         let (differs, unreadable) = (self.outcome.differences.bytes(), self.outcome.unreadable.bytes());
         let what = match self.outcome.finding {
-            Some(Defect::Wraps { holds }) => format!(
-                "{name} is a fake: it claims {claims} and holds {} at most (byte {holds} is byte 0 again); {distrust}",
-                show_size(holds)
-            ),
-            Some(Defect::Loses { from: 0 }) => {
-                format!(
-                    "{name} is a fake, or worn out: it claims {claims}, and nothing that was written to it came back; {distrust}"
-                )
-            }
-            Some(Defect::Loses { from }) => format!(
-                "{name} is a fake, or worn out: it claims {claims}, and nothing that was written from byte {from} ({}) on came back; {distrust}",
-                show_size(from)
-            ),
-            Some(Defect::Flips { bits, sectors, first }) => format!(
-                "{name} flips bits: {} of {} came back wrong, the first in byte {first}; its cells, its connection or this computer's memory are failing; {advice}",
-                counted(bits, "bit"),
-                counted(sectors, "sector")
-            ),
+            Some(defect) => sentence(defect, name, self.medium.geometry().bytes),
             None if differs > 0 => {
-                format!("{name} does not hold what was written to it: {differs} bytes came back different; {advice}")
+                format!("{name} does not hold what was written to it: {differs} bytes came back different; {ADVICE}")
             }
             None if unreadable > 0 => {
-                return Failure::failed(format!("{name} can't be read back: {unreadable} bytes are unreadable; {advice}"));
+                return Failure::failed(format!("{name} can't be read back: {unreadable} bytes are unreadable; {ADVICE}"));
             }
-            None => format!("{name} gave other bytes at the first reading than at the second; {advice}"),
+            None => format!("{name} gave other bytes at the first reading than at the second; {ADVICE}"),
         };
         Failure::new(Status::Different, what)
     }
@@ -250,11 +230,6 @@ impl Passes<'_> {
         let offset = number as u64 * CHUNK as u64;
         Span { offset, length: (self.outcome.bytes - offset.min(self.outcome.bytes)).min(CHUNK as u64) }
     }
-}
-
-/// `1 bit`, `2 bits`.
-pub(super) fn counted(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// True where zeros that are not the chunk's own could lie in it: all zero in a run, or up to one of its ends.

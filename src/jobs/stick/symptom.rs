@@ -12,7 +12,7 @@ const MANY: u64 = 64 << 10;
 
 /// What was seen of what came back, from the beginning on.
 #[derive(Debug, Default)]
-pub(super) struct Symptoms {
+pub(in crate::jobs) struct Symptoms {
     /// The first sector that is wrong.
     first: Option<u64>,
     /// Bytes of sectors in which something else came back.
@@ -32,7 +32,7 @@ pub(super) struct Symptoms {
 
 impl Symptoms {
     /// Looks at what came back in place of what was written from byte `at` on, both of the same length.
-    pub(super) fn look(&mut self, written: &[u8], back: &[u8], at: u64, sector: u32) {
+    pub(in crate::jobs) fn look(&mut self, written: &[u8], back: &[u8], at: u64, sector: u32) {
         let pairs = written.chunks(sector as usize).zip(back.chunks(sector as usize));
         for ((written, back), at) in pairs.zip((at..).step_by(sector as usize)) {
             if written == back {
@@ -54,27 +54,27 @@ impl Symptoms {
     }
 
     /// True once something wrong was seen.
-    pub(super) fn has_begun(&self) -> bool {
+    pub(in crate::jobs) fn has_begun(&self) -> bool {
         self.first.is_some()
     }
 
     /// What comes next is right, and not blank.
-    pub(super) fn right(&mut self) {
+    pub(in crate::jobs) fn right(&mut self) {
         self.is_patchy |= self.has_begun();
     }
 
     /// What comes next is wrong, and is not looked into.
-    pub(super) fn passed_over(&mut self) {
+    pub(in crate::jobs) fn passed_over(&mut self) {
         self.is_partial = true;
     }
 
     /// What comes next can't be judged.
-    pub(super) fn unclear(&mut self) {
+    pub(in crate::jobs) fn unclear(&mut self) {
         self.is_unclear = true;
     }
 
     /// What is wrong, if that is proved. `head` is how much of the beginning came back in no other way than as marks.
-    pub(super) fn finding(&self, echo: Echo, head: u64) -> Option<Defect> {
+    pub(in crate::jobs) fn finding(&self, echo: Echo, head: u64) -> Option<Defect> {
         if let Some(holds) = echo.period {
             return Some(Defect::Wraps { holds });
         }

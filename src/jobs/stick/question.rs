@@ -4,21 +4,18 @@ use crate::event::MediumCard;
 use crate::jobs::{Question, Wanted};
 use crate::medium::show_size;
 
-use super::source::Source;
-
 /// Characters of a serial number that are to be typed.
 const TYPED: usize = 4;
 
 /// The question before the first byte. Whatever is unusual asks for more than a yes.
-pub(super) fn question(card: &MediumCard, source: &Source, unusual: &[String]) -> Question {
-    let size = |bytes: u64| format!("{} ({bytes} bytes)", show_size(bytes));
+pub(super) fn question(card: &MediumCard, gets: &[String], unusual: &[String]) -> Question {
     let mut lines = vec![String::new(), "  Everything on this medium will be lost:".into()];
     // A name that holds the end of a line must not write a line of its own.
     let mut row = |name: &str, text: String| lines.push(format!("    {name:8}{}", text.replace('\n', "\\n")));
     row("where", format!("{} ({})", card.node, card.bus));
     row("model", card.model.clone().unwrap_or_else(|| "not told".into()));
     row("serial", card.serial.clone().unwrap_or_else(|| "not told".into()));
-    row("size", card.bytes.map_or_else(|| "not known".into(), size));
+    row("size", card.bytes.map_or_else(|| "not known".into(), exact));
     for (number, line) in card.contents.iter().enumerate() {
         row(if number == 0 { "holds" } else { "" }, line.clone());
     }
@@ -26,12 +23,8 @@ pub(super) fn question(card: &MediumCard, source: &Source, unusual: &[String]) -
     if card.contents.is_empty() && card.sector > 1 {
         row("holds", "nothing that is known".into());
     }
-    row("gets", format!("{}, {}", source.name(), source.bytes().map_or_else(|| "length unknown".into(), size)));
-    if source.holes.bytes() > 0 {
-        row("", format!("with holes: {} of it were never read", size(source.holes.bytes())));
-    }
-    if let Some(mapped) = source.mapping.described() {
-        row("", mapped);
+    for (number, line) in gets.iter().enumerate() {
+        row(if number == 0 { "gets" } else { "" }, line.clone());
     }
     for reason in unusual {
         row("unusual", reason.clone());
@@ -45,6 +38,11 @@ pub(super) fn question(card: &MediumCard, source: &Source, unusual: &[String]) -
         Wanted::Yes | Wanted::Choice(_) => "  Erase?".into(),
     });
     Question { text: lines.join("\n"), wanted }
+}
+
+/// `15.5 GB (15518924800 bytes)`
+pub(in crate::jobs) fn exact(bytes: u64) -> String {
+    format!("{} ({bytes} bytes)", show_size(bytes))
 }
 
 /// The end of the serial number; of a device that has none, its name.

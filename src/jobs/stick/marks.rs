@@ -9,11 +9,11 @@ use crate::sys::Buffer;
 
 /// What became of the marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Echo {
+pub(in crate::jobs) struct Echo {
     /// The distance at which marks came back from where they were not written, twice: addresses begin anew after so many bytes.
-    pub(super) period: Option<u64>,
+    pub(in crate::jobs) period: Option<u64>,
     /// Bytes from the beginning, up to the end of the last mark that is where it was written.
-    pub(super) kept: u64,
+    pub(in crate::jobs) kept: u64,
 }
 
 /// Sectors that can't be read before the search is given up: each may take a dying stick half a minute.
@@ -22,7 +22,12 @@ const PATIENCE: usize = 8;
 /// Marks the first `marked` bytes, and looks for the marks up to byte `end`: both are whole sectors. One sector in each run of `marked` bytes
 /// is enough, as no echo is shorter. `go_on` is told where it looks. The marks are left behind, and boot nowhere: they are no boot sector and
 /// no table. `None` when `go_on` says no, when too much can't be read, and when an echo does not come a second time.
-pub(super) fn echo(medium: &dyn Writable, marked: u64, end: u64, mut go_on: impl FnMut(u64) -> bool) -> io::Result<Option<Echo>> {
+pub(in crate::jobs) fn echo(
+    medium: &dyn Writable,
+    marked: u64,
+    end: u64,
+    mut go_on: impl FnMut(u64) -> bool,
+) -> io::Result<Option<Echo>> {
     let sector = medium.geometry().sector as usize;
     let (mut marks, mut poison) = (Buffer::new(marked as usize), Poison::new());
     let key = write_marks(medium, &mut marks, &mut poison)?;
@@ -92,7 +97,7 @@ fn write_marks(medium: &dyn Writable, marks: &mut Buffer, poison: &mut Poison) -
 }
 
 /// Marks the sector at byte `at`. The offset is last, and far from filling its eight bytes: no sector ends in the signature of one that boots.
-fn mark(sector: &mut [u8], key: [u8; 8], at: u64) {
+pub(in crate::jobs) fn mark(sector: &mut [u8], key: [u8; 8], at: u64) {
     let at = at.to_le_bytes();
     sector.chunks_mut(key.len()).enumerate().for_each(|(place, part)| {
         let from = if place % 2 == 0 { &key } else { &at };
@@ -101,7 +106,7 @@ fn mark(sector: &mut [u8], key: [u8; 8], at: u64) {
 }
 
 /// The offset that a sector was marked with.
-fn marked_from(sector: &[u8], key: [u8; 8]) -> Option<u64> {
+pub(in crate::jobs) fn marked_from(sector: &[u8], key: [u8; 8]) -> Option<u64> {
     let at = u64::from_le_bytes(sector.get(8..16)?.try_into().ok()?);
     let mut right = vec![0; sector.len()];
     mark(&mut right, key, at);

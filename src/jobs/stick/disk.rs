@@ -11,16 +11,15 @@ use crate::medium::{BlockDevice, Claim, DiskError};
 use crate::sys::topology::{Block, Standing, Use};
 use crate::sys::{DeviceNumber, Sysfs, Topology, holders, unmount, users_of, writers};
 
-use super::Request;
 use super::judged::Judged;
-use super::source::Source;
+use super::{Load, Terms};
 
 /// A disk that was looked at.
-pub(super) struct Disk {
+pub(in crate::jobs) struct Disk {
     /// The node or the link by which it was named.
-    pub(super) given: PathBuf,
-    pub(super) block: Block,
-    pub(super) judged: Judged,
+    given: PathBuf,
+    pub(in crate::jobs) block: Block,
+    pub(in crate::jobs) judged: Judged,
     /// Where it is mounted, in order of mounting.
     points: Vec<Point>,
 }
@@ -34,7 +33,7 @@ struct Point {
 
 impl Disk {
     /// Looks at the disk behind a node. It is opened for reading only when nothing but a mount speaks against it.
-    pub(super) fn examine(node: &Path, source: &Source, request: &Request) -> Result<Self, Failure> {
+    pub(in crate::jobs) fn examine(node: &Path, load: &Load<'_>, terms: &Terms) -> Result<Self, Failure> {
         let name = node.display();
         let meta = std::fs::metadata(node).map_err(|error| Failure::failed(format!("looking at {name}: {error}")))?;
         let number = DeviceNumber::from(meta.rdev());
@@ -46,7 +45,7 @@ impl Disk {
             std::iter::once(number).chain(topology.partitions_of(number).iter().map(|part| part.number)).collect();
         let writers = writers(&numbers);
         let points = points(&topology, &block);
-        let judged = Judged::judge(&topology, &block, &writers, (source, request), |judged| {
+        let judged = Judged::judge(&topology, &block, &writers, (load, terms), |judged| {
             let claim = if judged.is_mounted() { Claim::Shared } else { Claim::ExclusiveToRead };
             let device = open(node, &block, claim)?;
             let file = device.loop_file();
@@ -56,18 +55,23 @@ impl Disk {
     }
 
     /// Who it is.
-    pub(super) fn card(&self) -> MediumCard {
+    pub(in crate::jobs) fn card(&self) -> MediumCard {
         MediumCard { contents: self.judged.lines.clone(), ..cards::of(&self.block) }
     }
 
     /// The file that a loop device is made of.
-    pub(super) fn backing(&self) -> Option<&Path> {
+    pub(in crate::jobs) fn backing(&self) -> Option<&Path> {
         self.block.backing.as_deref()
     }
 
+    /// True when it was named by a link that is made of its identity.
+    pub(in crate::jobs) fn is_named_by_id(&self) -> bool {
+        self.given.parent() == Some(Path::new("/dev/disk/by-id"))
+    }
+
     /// May it be unmounted?
-    pub(super) fn permit_unmount(&self, request: &Request, ask: &mut Ask<'_>) -> Result<(), Failure> {
-        if !self.judged.is_mounted() || request.unmount {
+    pub(in crate::jobs) fn permit_unmount(&self, terms: &Terms, ask: &mut Ask<'_>) -> Result<(), Failure> {
+        if !self.judged.is_mounted() || terms.unmount {
             return Ok(());
         }
         let (name, shown) = (self.given.display(), self.shown_points());
@@ -86,19 +90,19 @@ impl Disk {
     /// The same disk once the person has answered: unmounted, if it was mounted, and judged again. An answer takes as long as it takes, and
     /// the claim on the disk does not keep off who only writes to it, nor what makes a loop device of it. It must be the disk of the card,
     /// and hold what the card said.
-    pub(super) fn again(self, source: &Source, request: &Request, observer: &mut dyn Observer) -> Result<Self, Failure> {
+    pub(in crate::jobs) fn again(self, load: &Load<'_>, terms: &Terms, observer: &mut dyn Observer) -> Result<Self, Failure> {
         if self.judged.is_mounted() {
             self.unmount(observer)?;
         }
         if !self.is_there() {
             return Err(another(&self.given));
         }
-        let now = Self::examine(&self.given, source, request)?;
+        let now = Self::examine(&self.given, load, terms)?;
         // The node, or a link to it, may lead elsewhere by now.
         if identity(&now.block) != identity(&self.block) {
             return Err(another(&self.given));
         }
-        now.judged.refuse(request)?;
+        now.judged.refuse(terms)?;
         if now.judged.is_mounted() {
             return Err(Failure::refused(format!(
                 "{} was mounted meanwhile, on {}; stop what does that, and run the command again",
@@ -134,7 +138,7 @@ impl Disk {
     }
 
     /// True when a file system of it is mounted above this folder.
-    pub(super) fn shows(&self, folder: &Path) -> bool {
+    pub(in crate::jobs) fn shows(&self, folder: &Path) -> bool {
         self.points.iter().any(|point| folder.starts_with(&point.folder))
     }
 
@@ -143,13 +147,13 @@ impl Disk {
     }
 
     /// Opens it for writing: the disk of the card, which must be the one that is there now.
-    pub(super) fn open(&self) -> Result<BlockDevice, Failure> {
+    pub(in crate::jobs) fn open(&self) -> Result<BlockDevice, Failure> {
         let device = open(&self.given, &self.block, Claim::ExclusiveToWrite)?;
         if self.is_same(&device) { Ok(device) } else { Err(another(&self.given)) }
     }
 
     /// True while the disk that is open is the one of the card: by number in the kernel's count, by size, and by serial number.
-    pub(super) fn is_same(&self, device: &BlockDevice) -> bool {
+    pub(in crate::jobs) fn is_same(&self, device: &BlockDevice) -> bool {
         device.is_unchanged()
             && self.block.disk_sequence.is_none_or(|sequence| device.sequence() == Some(sequence))
             && crate::medium::Medium::geometry(device).bytes == self.block.size
