@@ -2,6 +2,7 @@
 
 mod batch;
 mod image;
+mod inspect;
 mod medium;
 mod parties;
 mod progress;
@@ -13,6 +14,7 @@ use crate::disc::{DriveName, Region, SizeDecision};
 use crate::medium::guard::Finding;
 
 pub use batch::{BatchOutcome, DiscOutcome, Row};
+pub use inspect::{Extracted, InspectOutcome, ListedFile};
 pub use image::{ImageOutcome, LastRun, SpeedAt, Standing};
 pub use medium::{Against, Checked, Defect, FlashOutcome, VerifyOutcome};
 pub use parties::{DiscSummary, Drives, ListedDrive, ListedTarget, MediumCard, SourceSummary, Targets};
@@ -51,6 +53,8 @@ pub enum Event {
     Targets(Targets),
     /// One of many images was compared with what is known of it.
     Checked(Checked),
+    /// A file or directory of an image.
+    Entry(ListedFile),
     /// A disc of a batch is done with.
     Row(Box<Row>),
     /// The end.

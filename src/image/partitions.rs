@@ -4,7 +4,7 @@ pub(super) mod gpt;
 pub(super) mod mbr;
 #[cfg(test)]
 mod tests;
-mod types;
+pub(super) mod types;
 
 use super::pages::{Pages, Read};
 use super::signature::boot;

@@ -7,6 +7,7 @@ pub mod drives;
 mod failure;
 pub mod flash;
 pub mod holes;
+pub mod inspect;
 mod meter;
 mod question;
 pub mod rip;

@@ -25,7 +25,7 @@ use judges::{ByImage, ByLedger, ByReading, ByVolume};
 use original::Original;
 use pass::{Pace, Pass, Passed};
 pub use specimen::Attached;
-use specimen::Specimen;
+pub(super) use specimen::{Specimen, SpecimenKind};
 use verdict::Findings;
 
 /// What is asked for.

@@ -3,12 +3,13 @@
 mod disc;
 mod hurt;
 mod image;
+mod inspect;
 mod medium;
 mod standing;
 
 use crate::disc::{Origin, SizeDecision, Track, TrackKind};
 use crate::event::{
-    Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseName, Progress, ReadingProgress, Row, Targets, TransferPhase,
+    Checked, DiscSummary, Drives, Event, JobResult, ListedFile, Outcome, PhaseName, Progress, ReadingProgress, Row, Targets, TransferPhase,
     Trouble, Unit,
 };
 use crate::mmc::Extent;
@@ -36,7 +37,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Medium(card) => medium::medium(card),
         Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) => return None,
         Event::Guard(_) => return None,
-        Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Row(_) | Event::Result(_) => return None,
+        Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Row(_) | Event::Entry(_) | Event::Result(_) => return None,
     })
 }
 
@@ -144,6 +145,7 @@ pub(super) fn summary(result: &JobResult) -> Vec<String> {
         Some(Outcome::Flash(flash)) => medium::flashed(flash, result),
         Some(Outcome::Verify(verify)) => medium::verified(verify, result),
         Some(Outcome::Batch(batch)) => vec![disc::summary(batch)],
+        Some(Outcome::Inspect(outcome)) => inspect::extracted(outcome).into_iter().collect(),
         Some(Outcome::Standing(_)) | None => Vec::new(),
     }
 }
@@ -161,9 +163,10 @@ fn origins(origins: &[Origin]) -> Option<String> {
     (list.len() > 1).then(|| format!("from    {}", Escaped(&list.join("; "))))
 }
 
-/// Where an image stands: what was asked for, and so a result.
-pub(super) fn standing(result: &JobResult) -> Vec<String> {
+/// Where an image stands, or what it is: what was asked for, and so a result.
+pub(super) fn told(result: &JobResult) -> Vec<String> {
     match &result.outcome {
+        Some(Outcome::Inspect(outcome)) => inspect::lines(outcome),
         Some(Outcome::Standing(standing)) => standing::lines(standing),
         _ => Vec::new(),
     }
@@ -182,7 +185,7 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
             medium::places("other bytes at the second reading", &verify.unsteady),
         ]
         .concat(),
-        Some(Outcome::Standing(_) | Outcome::Batch(_)) | None => Vec::new(),
+        Some(Outcome::Standing(_) | Outcome::Batch(_) | Outcome::Inspect(_)) | None => Vec::new(),
     }
 }
 
@@ -190,7 +193,7 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
 pub(super) fn advice(result: &JobResult) -> Option<String> {
     match result.outcome.as_ref()? {
         Outcome::Image(image) => image::advice(image),
-        Outcome::Flash(_) | Outcome::Verify(_) | Outcome::Standing(_) | Outcome::Batch(_) => None,
+        Outcome::Flash(_) | Outcome::Verify(_) | Outcome::Standing(_) | Outcome::Batch(_) | Outcome::Inspect(_) => None,
     }
 }
 
@@ -217,7 +220,7 @@ pub(super) fn digests(result: &JobResult) -> Vec<String> {
         Some(Outcome::Image(image)) => (image::name(image), image::holes(image)),
         Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_deref(), &flash.medium), medium::read_back(flash)),
         Some(Outcome::Verify(verify)) => (medium::verified_name(verify, result.status), medium::looked_at(verify)),
-        Some(Outcome::Standing(_) | Outcome::Batch(_)) | None => return Vec::new(),
+        Some(Outcome::Standing(_) | Outcome::Batch(_) | Outcome::Inspect(_)) | None => return Vec::new(),
     };
     let lines = result.digests.iter().map(|(algorithm, hex)| format!("{} ({name}) = {hex}", algorithm.to_uppercase()));
     comment.filter(|_| !result.digests.is_empty()).into_iter().chain(lines).collect()
@@ -231,6 +234,11 @@ pub(super) fn targets(targets: &Targets) -> Vec<String> {
 /// One of many images.
 pub(super) fn checked(checked: &Checked) -> String {
     medium::checked(checked)
+}
+
+/// A file of an image.
+pub(super) fn entry(file: &ListedFile) -> String {
+    inspect::entry(file)
 }
 
 /// A disc of a batch.
