@@ -14,8 +14,8 @@ use crate::disc::{DriveName, Region, SizeDecision};
 use crate::medium::guard::Finding;
 
 pub use batch::{BatchOutcome, DiscOutcome, Row};
-pub use inspect::{Extracted, InspectOutcome, ListedFile};
 pub use image::{ImageOutcome, LastRun, SpeedAt, Standing};
+pub use inspect::{Extracted, InspectOutcome, ListedFile};
 pub use medium::{Against, Checked, Defect, FlashOutcome, VerifyOutcome};
 pub use parties::{DiscSummary, Drives, ListedDrive, ListedTarget, MediumCard, SourceSummary, Targets};
 pub use progress::{PhaseChange, PhaseName, Progress, ReadingProgress, TransferPhase, Trouble, Unit};

@@ -52,7 +52,9 @@ impl Class {
             ),
             Self::DiscOnly => Some("written to a stick, it does not boot: burn it to a disc, or get an image for USB sticks"),
             Self::Packed => Some("unpack it first"),
-            Self::RawSectors => Some("it has no use on a stick: take the 2048 bytes of data of each sector (bchunk, or discrip of the disc)"),
+            Self::RawSectors => {
+                Some("it has no use on a stick: take the 2048 bytes of data of each sector (bchunk, or discrip of the disc)")
+            }
             _ => None,
         }
     }

@@ -1,20 +1,23 @@
 //! All that an image tells of itself.
 
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 
+use super::Sector;
 use super::boot::{self, Answer, Row, Tables};
 use super::class::{Class, Looks};
 use super::el_torito::Catalog;
 use super::fat::Fat;
 use super::length::{self, Claim, Length, Verdict, Weight};
 use super::names::{Descriptors, Names};
+use super::packed::Packed;
 use super::pages::{Pages, Read};
 use super::partitions::{Partition, gpt::SECTORS};
 use super::signature::{self, Kind, Signature};
 use super::tree::survey::{Difference, Summary, Survey};
 use super::tree::{Trees, Why};
-use super::Sector;
-use super::packed::Packed;
 
 /// Bytes of a sector of a disc.
 const SECTOR: u64 = 2048;
@@ -63,7 +66,7 @@ impl Inspection {
         let sessions = Pages::thorough(size, sector, read).map_or_else(Vec::new, |mut pages| length::sessions(&mut pages));
         let session = sessions.last().copied().unwrap_or(0);
         let survey = Survey::of(&trees_of(session, size, read), &mut sectors(read));
-        let is_windows = is_windows(&survey);
+        let is_windows = survey.is_windows();
         let by_el_torito = if is_windows { Answer::No } else { Answer::Depends };
         let (mut tables, mut claims, mut boot, mut found, mut made_for) = Default::default();
         let (mut packed, mut is_raw) = (None, false);
@@ -76,7 +79,11 @@ impl Inspection {
             packed = pages.bytes(0, 8).and_then(|head| Packed::find(&head)).map(|packed| packed.name);
             is_raw = pages.has(0, &SYNC);
         }
-        claims.extend(survey.last.as_ref().map(|(_, end)| Claim { what: "the file that lies last".into(), end: *end, weight: Weight::Needs }));
+        claims.extend(survey.last.as_ref().map(|(_, end)| Claim {
+            what: "the file that lies last".into(),
+            end: *end,
+            weight: Weight::Needs,
+        }));
         let Descriptors { names, mut contradictions, checksums } = found;
         contradictions.extend(contradicted(&tables, &signatures, &survey));
         let has = |kinds: &[Kind]| signatures.iter().any(|signature| kinds.contains(&signature.kind));
@@ -89,7 +96,6 @@ impl Inspection {
             has_signature: !signatures.is_empty() || !claims.is_empty(),
             boot: &boot,
         };
-        let marked = survey.marks.iter().filter(|mark| !mark.contains("boot") && !mark.contains("sources"));
         Self {
             class: looks.class(),
             packed,
@@ -103,7 +109,7 @@ impl Inspection {
             names,
             trees: survey.trees,
             differences: survey.differences,
-            checksums: checksums.iter().chain(marked).map(ToString::to_string).collect(),
+            checksums: checksums.iter().chain(&survey.checksums).map(ToString::to_string).collect(),
             contradictions,
         }
     }
@@ -116,9 +122,23 @@ impl Inspection {
         }
     }
 
-    /// True when it boots from a stick, or may.
-    pub fn boots_from_stick(&self) -> bool {
-        self.boot.iter().any(|row| row.stick.answer > Answer::No)
+    /// What a person should know before it is written to a medium with sectors of `sector` bytes, and what to do instead.
+    pub fn warnings(&self, sector: u32) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.missing() > 0 {
+            warnings.push(format!("it is truncated: {} bytes are missing at its end; get it anew", self.missing()));
+        }
+        if matches!(self.class, Class::WindowsInstaller | Class::DiscOnly | Class::RawSectors) {
+            let advice = self.class.advice().unwrap_or_default();
+            warnings.push(format!("{}: {advice}", self.class.name()));
+        }
+        // A regular file has no sectors.
+        if let Some(made_for) = self.sector.filter(|&made_for| made_for != sector && sector > 1) {
+            warnings.push(format!(
+                "it is made for sectors of {made_for} bytes, and this medium has {sector}: its partitions will not be found; get the image for such media"
+            ));
+        }
+        warnings
     }
 }
 
@@ -135,12 +155,6 @@ fn trees_of(session: u32, size: u64, read: Read) -> Trees {
 /// Reads sectors of 2048 bytes, as trees count them.
 pub fn sectors(read: Read) -> impl FnMut(u32) -> Option<Sector> {
     |lba| read(u64::from(lba) * SECTOR, SECTOR as usize).and_then(|bytes| Sector::try_from(bytes).ok())
-}
-
-/// A Windows installer has the boot manager, and one of the images that are installed or started.
-fn is_windows(survey: &Survey) -> bool {
-    let has = |start: &str| survey.marks.iter().any(|mark| mark.starts_with(start));
-    has("/bootmgr") && has("/sources/")
 }
 
 /// The sectors that a GPT was made for, or else the first file system that says so.

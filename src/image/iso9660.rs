@@ -19,7 +19,11 @@ impl Volume {
         (sector[0] == 1 && &sector[1..6] == b"CD001").then_some(())?;
         let label = String::from_utf8_lossy(&sector[40..72]).trim_matches([' ', '\0']).to_string();
         let bytes = u64::from(u32_le(sector, 80)) * u64::from(u16_le(sector, 128));
-        Some(Self { label: (!label.is_empty()).then_some(label), sectors: u32::try_from(bytes.div_ceil(2048)).ok()?, root: u32_le(sector, 158) })
+        Some(Self {
+            label: (!label.is_empty()).then_some(label),
+            sectors: u32::try_from(bytes.div_ceil(2048)).ok()?,
+            root: u32_le(sector, 158),
+        })
     }
 }
 
@@ -33,7 +37,12 @@ pub(super) fn is_joliet(descriptor: &Sector) -> bool {
 
 /// Numbers that a primary volume descriptor has in both byte orders (ECMA-119, 8.4), and that are not the same in both.
 pub fn contradictions(sector: &Sector) -> Vec<&'static str> {
-    let long = [("volume space size", 80), ("path table size", 132), ("place of the root directory", 158), ("size of the root directory", 166)];
+    let long = [
+        ("volume space size", 80),
+        ("path table size", 132),
+        ("place of the root directory", 158),
+        ("size of the root directory", 166),
+    ];
     let short = [("volume set size", 120), ("volume sequence number", 124), ("logical block size", 128)];
     let long = long.into_iter().filter(|(_, at)| u32_le(sector, *at) != u32_be(sector, at + 4));
     let short = short.into_iter().filter(|(_, at)| u16_le(sector, *at) != u16_be(sector, at + 2));

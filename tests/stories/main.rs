@@ -23,6 +23,8 @@ mod flash_prompts;
 mod hostile;
 mod hostile_sticks;
 mod hurt_files;
+mod inspect;
+mod inspect_files;
 mod kills;
 mod kinds_of_disc;
 mod large_disc;

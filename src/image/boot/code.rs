@@ -29,8 +29,8 @@ pub(super) fn bios_stick(pages: &mut Pages, tables: &Tables) -> Cell {
     let loaders = tables.catalog.iter().flat_map(|catalog| &catalog.entries).filter(|entry| entry.platform == Platform::Bios);
     for loader in loaders.map(|entry| entry.lba) {
         let isolinux = sector.windows(8).any(|window| window == b"isolinux") && u32_le(&sector, LOADER) / 4 == loader;
-        // GRUB's begins with a block that the MBR itself stands for.
-        let grub = u64_le(&sector, LOADER) == u64::from(loader) * 4 + 1;
+        // The MBR itself stands for the first block of GRUB's, of four sectors.
+        let grub = u64_le(&sector, LOADER) == u64::from(loader) * 4 + 4;
         if isolinux || grub {
             let name = if isolinux { "ISOLINUX" } else { "GRUB" };
             return Cell::new(Answer::Yes, format!("hybrid MBR of {name}, loader at sector {loader}"));

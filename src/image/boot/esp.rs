@@ -16,6 +16,8 @@ pub(super) struct Esp {
     place: String,
     /// The answer where the right program is in it.
     trust: Answer,
+    /// Why that is not a yes; empty where it is.
+    doubt: &'static str,
     programs: Programs,
 }
 
@@ -57,7 +59,7 @@ impl Esp {
             None if range.end > pages.size() => Programs::CutOff,
             None => Programs::Unreadable,
         };
-        Self { place, trust, programs }
+        Self { place, trust, doubt: "", programs }
     }
 
     fn programs(pages: &mut Pages, at: u64) -> Option<Vec<(Firmware, Machine)>> {
@@ -68,11 +70,14 @@ impl Esp {
             let Some((name, right)) = program(firmware) else { continue };
             let Some(entry) = entries.iter().find(|entry| entry.name.eq_ignore_ascii_case(name)) else { continue };
             let header = fat.head(pages, at, entry, HEADER).unwrap_or_default();
-            found.push((firmware, match machine(&header) {
-                Some(machine) if machine == right => Machine::Right,
-                Some(machine) => Machine::Other(machine),
-                None => Machine::Unknown,
-            }));
+            found.push((
+                firmware,
+                match machine(&header) {
+                    Some(machine) if machine == right => Machine::Right,
+                    Some(machine) => Machine::Other(machine),
+                    None => Machine::Unknown,
+                },
+            ));
         }
         Some(found)
     }
@@ -83,8 +88,8 @@ impl Esp {
     }
 
     /// The same place where it is trusted less, and why.
-    pub(super) fn trusted(self, trust: Answer, why: &str) -> Self {
-        Self { place: format!("{} {why}", self.place), trust, ..self }
+    pub(super) fn trusted(self, trust: Answer, doubt: &'static str) -> Self {
+        Self { trust, doubt, ..self }
     }
 
     fn cell(&self, firmware: Firmware, name: &str) -> Cell {
@@ -95,7 +100,7 @@ impl Esp {
             Programs::Unreadable => return Cell::new(self.trust.min(Answer::Depends), format!("{place} can't be read")),
         };
         match found {
-            Some((_, Machine::Right)) => Cell::new(self.trust, format!("{name} in {place}")),
+            Some((_, Machine::Right)) => Cell::new(self.trust, format!("{name} in {place}{}", self.doubt)),
             Some((_, Machine::Other(machine))) => {
                 Cell::new(Answer::No, format!("{name} in {place} is for another processor ({machine:04X}h)"))
             }

@@ -175,6 +175,6 @@ fn esps_of_stick(pages: &mut Pages, tables: &Tables, by_el_torito: Answer) -> Ve
         esps.extend(Some(esp).filter(Esp::has_programs));
     }
     let discs = esps_of_disc(pages, tables).into_iter();
-    esps.extend(discs.map(|esp| esp.trusted(by_el_torito, "only; not all firmware looks there on a stick")));
+    esps.extend(discs.map(|esp| esp.trusted(by_el_torito, " alone, where not all firmware looks on a stick")));
     esps
 }

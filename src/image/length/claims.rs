@@ -123,7 +123,8 @@ fn high_sierra(pages: &mut Pages) -> Option<u64> {
 fn apple_map(pages: &mut Pages) -> Option<u64> {
     pages.has(0, b"ER").then_some(())?;
     let block = [512u64, 2048].into_iter().find(|&block| pages.has(block, b"PM\0\0"))?;
-    let entry = |pages: &mut Pages, number: u32| pages.bytes(u64::from(number) * block, 80).filter(|entry| entry.starts_with(b"PM"));
+    let entry =
+        |pages: &mut Pages, number: u32| pages.bytes(u64::from(number) * block, 80).filter(|entry| entry.starts_with(b"PM"));
     let count = u32_be(&entry(pages, 1)?, 4);
     let entries = (1..=count.min(MAP)).map_while(|number| entry(pages, number));
     let used = entries.filter(|entry| !entry[48..].starts_with(b"Apple_Free"));

@@ -34,9 +34,8 @@ fn fat_label(fat: &Fat, pages: &mut Pages, boot: &[u8]) -> Option<String> {
     let root = pages.bytes(first, usize::try_from(length.min(4096)).ok()?).unwrap_or_default();
     let mut entries = root.chunks_exact(32).take_while(|entry| entry.first() != Some(&0));
     // 08h is a volume's label; 0Fh, which has that bit too, a part of a long name; E5h a deleted entry.
-    let entry = entries.find(|entry| {
-        entry.first() != Some(&0xE5) && entry.get(11).is_some_and(|kind| kind & 0x3F != 0x0F && kind & 0x18 == 8)
-    });
+    let entry = entries
+        .find(|entry| entry.first() != Some(&0xE5) && entry.get(11).is_some_and(|kind| kind & 0x3F != 0x0F && kind & 0x18 == 8));
     let copy = || {
         let signed = boot.get(fat.copy - 5) == Some(&0x29);
         boot.get(fat.copy..fat.copy + 11).filter(|text| signed && *text != b"NO NAME    ")

@@ -31,6 +31,8 @@ pub struct Summary {
     pub in_parts: u64,
     /// Files of 4 GiB and more.
     pub large: u64,
+    /// Limits that it goes beyond: not everybody can read what lies there.
+    pub limits: Vec<&'static str>,
     /// Directories and files that are not known whole, by the reason.
     pub unknown: Vec<(Why, u64)>,
 }
@@ -59,30 +61,19 @@ pub struct Survey {
     pub differences: Vec<Difference>,
     /// The file that ends last: its path, and the byte after it.
     pub last: Option<(String, u64)>,
-    /// Which of [`MARKS`] are there.
-    pub marks: BTreeSet<&'static str>,
+    /// Lists of checksums in it.
+    pub checksums: BTreeSet<&'static str>,
+    /// What a Windows installer has.
+    windows: BTreeSet<&'static str>,
 }
 
-/// Files whose presence says what an image is for. Windows: Rufus, `iso.c`; checksums: the distributions' own images.
-pub const MARKS: [&str; 17] = [
-    "/bootmgr",
-    "/bootmgr.efi",
-    "/sources/boot.wim",
-    "/sources/install.wim",
-    "/sources/install.esd",
-    "/sources/install.swm",
-    "/efi/boot/bootx64.efi",
-    "/efi/boot/bootia32.efi",
-    "/efi/boot/bootaa64.efi",
-    "/efi/boot/bootriscv64.efi",
-    "/md5sum.txt",
-    "/sha256sum.txt",
-    "/md5sums",
-    "/sha256sums",
-    "/checksums",
-    "/.treeinfo",
-    "/arch/x86_64/airootfs.sha512",
-];
+/// Files of a Windows installer: its boot manager, and images that it starts or installs (Rufus, `iso.c`).
+const WINDOWS: [&str; 6] =
+    ["/bootmgr", "/bootmgr.efi", "/sources/boot.wim", "/sources/install.wim", "/sources/install.esd", "/sources/install.swm"];
+
+/// Lists of checksums, as distributions put them in their images.
+const CHECKSUMS: [&str; 7] =
+    ["/md5sum.txt", "/sha256sum.txt", "/MD5SUMS", "/SHA256SUMS", "/CHECKSUMS", "/.treeinfo", "/arch/x86_64/airootfs.sha512"];
 
 /// Files of one tree by their first sector: length and path.
 type Files = HashMap<u32, (u64, Box<str>)>;
@@ -100,10 +91,20 @@ impl Survey {
                 survey.differences.extend(Difference::between((*tree, ours), (*other, theirs)));
             }
         }
+        survey.trees.iter_mut().for_each(Summary::reach);
         survey
     }
 
+    /// True for a Windows installer: it has a boot manager, and something that this starts or installs.
+    pub fn is_windows(&self) -> bool {
+        let has = |start: &str| self.windows.iter().any(|path| path.starts_with(start));
+        has("/bootmgr") && has("/sources/")
+    }
+
     fn take(&mut self, tree: Tree, found: &Found<'_>, files: &mut Files) {
+        if let Found::Structure(..) = found {
+            return;
+        }
         if !self.trees.iter().any(|summary| summary.tree == tree) {
             self.trees.push(Summary::new(tree));
         }
@@ -124,7 +125,9 @@ impl Survey {
     }
 
     fn file(&mut self, entry: &Entry<'_>, files: &mut Files) {
-        self.marks.extend(MARKS.into_iter().find(|mark| entry.path.eq_ignore_ascii_case(mark)));
+        let is_it = |known: &&str| entry.path.eq_ignore_ascii_case(known);
+        self.checksums.extend(CHECKSUMS.into_iter().find(is_it));
+        self.windows.extend(WINDOWS.into_iter().find(is_it));
         let Some(first) = entry.pieces.first().and_then(|piece| piece.first).filter(|_| entry.size > 0) else { return };
         let ends = entry.pieces.iter().filter_map(|piece| Some(u64::from(piece.first?) * 2048 + piece.bytes));
         let end = ends.max().unwrap_or(0);
@@ -140,7 +143,7 @@ impl Survey {
 impl Summary {
     fn new(tree: Tree) -> Self {
         let (files, directories, bytes, depth, longest) = (0, 0, 0, 0, 0);
-        Self { tree, files, directories, bytes, depth, longest, in_parts: 0, large: 0, unknown: Vec::new() }
+        Self { tree, files, directories, bytes, depth, longest, in_parts: 0, large: 0, limits: Vec::new(), unknown: Vec::new() }
     }
 
     fn take(&mut self, entry: &Entry<'_>) {
@@ -157,6 +160,20 @@ impl Summary {
         self.bytes = self.bytes.saturating_add(entry.size);
         self.in_parts += u64::from(entry.pieces.len() > 1);
         self.large += u64::from(entry.size > ONE_PART);
+    }
+}
+
+impl Summary {
+    /// Compares it with what its standard has room for.
+    fn reach(&mut self) {
+        // ECMA-119, 6.8.2.1 and 7.5.1 (a name and its version, at level 2); Joliet Specification 1995, "Allowed lengths".
+        let limits = [
+            (matches!(self.tree, Tree::Iso9660 | Tree::Joliet) && self.depth > 8, "more than 8 directories in each other"),
+            (self.tree == Tree::Iso9660 && self.longest > 31, "names of more than 31 characters"),
+            (self.tree == Tree::Joliet && self.longest > 64, "names of more than 64 characters"),
+            (self.tree != Tree::Udf && self.large > 0, "files of 4 GiB and more, in parts (level 3)"),
+        ];
+        self.limits = limits.into_iter().filter(|(is_beyond, _)| *is_beyond).map(|(_, limit)| limit).collect();
     }
 }
 

@@ -10,7 +10,7 @@ use super::source::Source;
 const TYPED: usize = 4;
 
 /// The question before the first byte. Whatever is unusual asks for more than a yes.
-pub(super) fn question(card: &MediumCard, source: &Source, unusual: &[String]) -> Question {
+pub(super) fn question(card: &MediumCard, source: &Source, warnings: &[String], unusual: &[String]) -> Question {
     let size = |bytes: u64| format!("{} ({bytes} bytes)", show_size(bytes));
     let mut lines = vec![String::new(), "  Everything on this medium will be lost:".into()];
     // A name that holds the end of a line must not write a line of its own.
@@ -29,6 +29,9 @@ pub(super) fn question(card: &MediumCard, source: &Source, unusual: &[String]) -
     row("gets", format!("{}, {}", source.name(), source.bytes().map_or_else(|| "length unknown".into(), size)));
     if source.holes.bytes() > 0 {
         row("", format!("with holes: {} of it were never read", size(source.holes.bytes())));
+    }
+    for warning in warnings {
+        row("warning", warning.clone());
     }
     for reason in unusual {
         row("unusual", reason.clone());

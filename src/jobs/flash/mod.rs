@@ -5,6 +5,7 @@
 
 mod card;
 mod disk;
+mod fitness;
 mod judged;
 mod ledger;
 mod passes;

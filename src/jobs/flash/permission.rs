@@ -3,7 +3,9 @@
 use crate::event::MediumCard;
 use crate::jobs::{Answer, Ask, Failure, Wanted};
 use crate::medium::Existing;
+use crate::status::Status;
 
+use super::fitness::Fitness;
 use super::judged::Judged;
 use super::source::Source;
 use super::target::Target;
@@ -22,7 +24,8 @@ pub(super) fn ask_for(
         return Ok(());
     }
     let unusual = unusual(request, target);
-    let question = card::question(card, source, &unusual);
+    let fitness = Fitness::of(source, card.sector);
+    let question = card::question(card, source, &fitness.warnings, &unusual);
     let holes = format!(
         "{} has holes: {} bytes of it were never read (its map says so); rescue them first, or say --allow-holes",
         source.name(),
@@ -30,6 +33,15 @@ pub(super) fn ask_for(
     );
     match ask(&question) {
         Answer::Assumed | Answer::Nobody | Answer::Unasked if has_holes => Err(Failure::refused(holes)),
+        // Half an image boots nowhere, or breaks later; who wants it all the same can look at the card, or pipe it in.
+        Answer::Assumed | Answer::Nobody | Answer::Unasked if fitness.missing > 0 => Err(Failure::new(
+            Status::Corrupt,
+            format!(
+                "{} is truncated: {} bytes are missing at its end; get it anew (isoinspect shows why; isoflash - MEDIUM < IMAGE writes it as it is)",
+                source.name(),
+                fitness.missing
+            ),
+        )),
         Answer::Yes | Answer::Assumed => Ok(()),
         Answer::No | Answer::Choice(_) => Err(Failure::refused("not confirmed; nothing was written")),
         Answer::Nobody if matches!(question.wanted, Wanted::Word(_)) => Err(Failure::refused(format!(

@@ -51,6 +51,9 @@ pub(super) fn list(
     }
 }
 
+/// No disc is larger, and so no file: BDXL has 128 GB. A broken entry may claim what would fill every disk with zeros.
+const LARGEST: u64 = 128 << 30;
+
 /// Writes the file at a path to where it is wanted.
 pub(super) fn extract(path: &str, tree: Option<Tree>, to: &Destination, reader: &mut Reader) -> Result<Extracted, Failure> {
     if let Destination::File(file) = to
@@ -74,6 +77,12 @@ pub(super) fn extract(path: &str, tree: Option<Tree>, to: &Destination, reader: 
         Kind::File => {}
         Kind::Directory => return Err(Failure::refused(format!("{path} is a directory; --ls {path} shows what is in it"))),
         Kind::Link(to) => return Err(Failure::refused(format!("{path} is a symbolic link to {to}; extract that"))),
+    }
+    if size > LARGEST {
+        return Err(Failure::new(
+            Status::Corrupt,
+            format!("{path} claims {size} bytes, more than any disc has: its entry is broken"),
+        ));
     }
     let mut content = Content { reader, pieces: &pieces, inline: &inline, size };
     let missing = match to {
@@ -133,7 +142,9 @@ fn write_new(file: &Path, content: &mut Content<'_>) -> Result<u64, Failure> {
         ErrorKind::AlreadyExists => exists(file),
         _ => Failure::failed(format!("making {}: {error}", file.display())),
     })?;
-    let written = content.write(&mut out, file).and_then(|missing| out.sync_all().map(|()| missing).map_err(|error| unwritten(file, &error)));
+    let written = content
+        .write(&mut out, file)
+        .and_then(|missing| out.sync_all().map(|()| missing).map_err(|error| unwritten(file, &error)));
     if written.is_err() {
         let _ = fs::remove_file(file);
     }

@@ -108,12 +108,15 @@ fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, s
 fn judge(name: &str, inspection: &Inspection) -> (Status, Vec<String>) {
     let mut reasons = Vec::new();
     if let Verdict::Truncated { missing } = inspection.length.verdict {
-        reasons.push(format!("{name} is truncated: {missing} bytes ({}) are missing at its end; get it anew", show_size(missing)));
+        reasons
+            .push(format!("{name} is truncated: {missing} bytes ({}) are missing at its end; get it anew", show_size(missing)));
     }
     reasons.extend(inspection.contradictions.iter().cloned());
     let corrupt = if reasons.is_empty() { Status::Done } else { Status::Corrupt };
     let unknown = match inspection.class {
-        Class::Packed => format!("{name} is packed ({}); what it holds shows once it is unpacked", inspection.packed.unwrap_or("unknown")),
+        Class::Packed => {
+            format!("{name} is packed ({}); what it holds shows once it is unpacked", inspection.packed.unwrap_or("unknown"))
+        }
         Class::Unknown => format!("nothing in {name} says what it is"),
         _ => return (corrupt, reasons),
     };

@@ -55,7 +55,12 @@ pub(in crate::jobs) enum SpecimenKind {
 
 impl Specimen {
     /// Opens it. `zeros`: sectors of a disc that an image's record says are no data.
-    pub(in crate::jobs) fn open(attached: Attached, zeros: &[Extent], observer: &mut dyn Observer, stop: &Stop) -> Result<Self, Failure> {
+    pub(in crate::jobs) fn open(
+        attached: Attached,
+        zeros: &[Extent],
+        observer: &mut dyn Observer,
+        stop: &Stop,
+    ) -> Result<Self, Failure> {
         match attached {
             Attached::Drive(port) => Self::disc(port, zeros, SpecimenKind::Emulated, observer, stop),
             Attached::Stick(card, medium, backing) => {

@@ -151,7 +151,9 @@ mod tests {
         for words in [&[][..], &["--ls"], &[""], &["-"], &["a.iso", "--tree", "udf"]] {
             assert!(task(words).unwrap_err().contains("try: isoinspect"), "{words:?}");
         }
-        for words in [&["a.iso", "--extract", "/x"][..], &["a.iso", "-o", "x"], &["a.iso", "--ls", "/", "--extract", "x", "-o", "y"]] {
+        for words in
+            [&["a.iso", "--extract", "/x"][..], &["a.iso", "-o", "x"], &["a.iso", "--ls", "/", "--extract", "x", "-o", "y"]]
+        {
             assert!(task(words).is_err(), "{words:?}");
         }
     }

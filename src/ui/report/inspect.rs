@@ -1,7 +1,7 @@
 //! What an image is, on one page.
 
 use crate::event::{InspectOutcome, ListedFile};
-use crate::image::boot::{Answer, Cell};
+use crate::image::boot::{Answer, Cell, Firmware};
 use crate::image::inspection::Inspection;
 use crate::image::length::{Length, Verdict, Weight};
 use crate::image::names::Names;
@@ -14,6 +14,10 @@ use crate::ui::wrap::{LABELLED, page};
 /// Claims that are shown; `--json` has them all.
 const CLAIMS: usize = 8;
 
+/// The column of the evidence of a boot, and of who made the image.
+const EVIDENCE: usize = LABELLED + 36;
+const MADE: usize = LABELLED + 13;
+
 /// The page.
 pub(super) fn lines(outcome: &InspectOutcome) -> Vec<String> {
     let Some(inspection) = &outcome.inspection else { return Vec::new() };
@@ -23,9 +27,9 @@ pub(super) fn lines(outcome: &InspectOutcome) -> Vec<String> {
     page.row("", inspection.class.advice().unwrap_or_default());
     length(&mut page, &inspection.length);
     for row in &inspection.boot {
-        let label = if row.firmware == crate::image::boot::Firmware::Bios { "boots" } else { "" };
-        page.row(label, &format!("{:13}from a disc   {}", row.firmware.name(), cell(&row.disc)));
-        page.row("", &format!("{:13}from a stick  {}", "", cell(&row.stick)));
+        let label = if row.firmware == Firmware::Bios { "boots" } else { "" };
+        page.hang(label, &format!("{:13}from a disc   {}", row.firmware.name(), cell(&row.disc)), EVIDENCE);
+        page.hang("", &format!("{:13}from a stick  {}", "", cell(&row.stick)), EVIDENCE);
     }
     names(&mut page, &inspection.names);
     for (number, tree) in inspection.trees.iter().enumerate() {
@@ -34,7 +38,8 @@ pub(super) fn lines(outcome: &InspectOutcome) -> Vec<String> {
     inspection.differences.iter().for_each(|other| page.row("", &difference(other)));
     for (number, partition) in inspection.partitions.iter().enumerate() {
         let name = partition.name.as_ref().map_or_else(String::new, |name| format!(" \"{name}\""));
-        let text = format!("{}: {}{name}, {} at byte {}", partition.number, partition.kind, bytes(partition.bytes), partition.start);
+        let text =
+            format!("{}: {}{name}, {} at byte {}", partition.number, partition.kind, bytes(partition.bytes), partition.start);
         page.row(if number == 0 { "parts" } else { "" }, &text);
     }
     if !inspection.checksums.is_empty() {
@@ -48,8 +53,13 @@ struct Page(Vec<String>);
 
 impl Page {
     fn row(&mut self, label: &str, text: &str) {
+        self.hang(label, text, LABELLED);
+    }
+
+    /// The same with another column for what does not fit in one line.
+    fn hang(&mut self, label: &str, text: &str, indent: usize) {
         if !text.is_empty() {
-            self.0.push(page(&format!("{label:LABELLED$}{}", Escaped(text)), LABELLED));
+            self.0.push(page(&format!("{label:LABELLED$}{}", Escaped(text)), indent));
         }
     }
 }
@@ -78,7 +88,9 @@ fn length(page: &mut Page, length: &Length) {
     let text = match length.verdict {
         Verdict::Complete => "complete: it ends where what lies in it ends".into(),
         Verdict::Truncated { missing } => format!("TRUNCATED: {missing} bytes ({}) are missing at its end", bytes(missing)),
-        Verdict::Padded { padding } => format!("complete, and padded: {end} bytes, then {padding} zeros{}", whose(padding, end + padding)),
+        Verdict::Padded { padding } => {
+            format!("complete, and padded: {end} bytes, then {padding} zeros{}", whose(padding, end + padding))
+        }
         Verdict::Trailing { from, trailing } => {
             format!("complete, but more follows: {end} bytes, then {trailing} that nothing claims, not zero from byte {from} on")
         }
@@ -132,15 +144,17 @@ fn names(page: &mut Page, names: &Names) {
     ];
     let told = made.iter().filter_map(|(what, name)| Some((what, name.as_ref()?)));
     for (number, (what, name)) in told.enumerate() {
-        page.row(if number == 0 { "made" } else { "" }, &format!("{what:13}{name}"));
+        page.hang(if number == 0 { "made" } else { "" }, &format!("{what:13}{name}"), MADE);
     }
 }
 
 fn summary(tree: &Summary) -> String {
-    let mut text = format!("{}: {} files in {} directories, {}", tree.tree.name(), tree.files, tree.directories, bytes(tree.bytes));
+    let (files, folders) = (counted(tree.files, "file"), counted(tree.directories, "directory"));
+    let mut text = format!("{}: {files} in {folders}, {}", tree.tree.name(), bytes(tree.bytes));
     text += &format!("; {} deep, longest name {}", tree.depth, tree.longest);
+    tree.limits.iter().for_each(|limit| text += &format!("; {limit}"));
     if tree.in_parts > 0 {
-        text += &format!("; {} files in parts, {} of 4 GiB and more", tree.in_parts, tree.large);
+        text += &format!("; {} in parts", counted(tree.in_parts, "file"));
     }
     for (why, count) in &tree.unknown {
         let why = match why {
@@ -154,14 +168,22 @@ fn summary(tree: &Summary) -> String {
     text
 }
 
+fn counted(count: u64, noun: &str) -> String {
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {noun}s"),
+    }
+}
+
 fn difference(difference: &Difference) -> String {
     let (tree, other) = (difference.tree.name(), difference.other.name());
     let mut parts = Vec::new();
     if difference.files > 0 {
-        parts.push(format!("{} files of {tree} are not in {other}", difference.files));
+        parts.push(format!("{} of {tree} not in {other}", counted(difference.files, "file")));
     }
     if difference.lengths > 0 {
-        parts.push(format!("{} files of {tree} have another length in {other}", difference.lengths));
+        parts.push(format!("{} of {tree} of another length in {other}", counted(difference.lengths, "file")));
     }
     format!("{} (for example {})", parts.join(", "), difference.example)
 }

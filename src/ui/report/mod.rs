@@ -9,8 +9,8 @@ mod standing;
 
 use crate::disc::{Origin, SizeDecision, Track, TrackKind};
 use crate::event::{
-    Checked, DiscSummary, Drives, Event, JobResult, ListedFile, Outcome, PhaseName, Progress, ReadingProgress, Row, Targets, TransferPhase,
-    Trouble, Unit,
+    Checked, DiscSummary, Drives, Event, JobResult, ListedFile, Outcome, PhaseName, Progress, ReadingProgress, Row, Targets,
+    TransferPhase, Trouble, Unit,
 };
 use crate::mmc::Extent;
 use crate::rescue::{Phase, Way};
@@ -37,7 +37,9 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Medium(card) => medium::medium(card),
         Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) => return None,
         Event::Guard(_) => return None,
-        Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Row(_) | Event::Entry(_) | Event::Result(_) => return None,
+        Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Row(_) | Event::Entry(_) | Event::Result(_) => {
+            return None;
+        }
     })
 }
 
