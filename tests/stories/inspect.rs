@@ -32,11 +32,11 @@ fn program(machine: u16) -> Vec<u8> {
 }
 
 /// `esp.img`: a FAT with these programs in /EFI/BOOT. False, and a line that says so, where mtools are missing.
-fn esp(folder: &Folder, kilobytes: u32, programs: &[(&str, u16)]) -> bool {
+pub fn esp(folder: &Folder, (kilobytes, bits): (u32, &str), programs: &[(&str, u16)]) -> bool {
     if !installed("mcopy") || !installed("mkfs.vfat") {
         return false;
     }
-    folder.witness("/usr/sbin/mkfs.vfat", &["-C", "esp.img", &kilobytes.to_string()]);
+    folder.witness("/usr/sbin/mkfs.vfat", &["-F", bits, "-C", "esp.img", &kilobytes.to_string()]);
     folder.witness("mmd", &["-i", "esp.img", "::/EFI", "::/EFI/BOOT"]);
     for (name, machine) in programs {
         folder.write(name, program(*machine));
@@ -64,7 +64,7 @@ fn matrix(result: &Value) -> Vec<(String, String)> {
     rows.iter().map(|row| (answer(&row["disc"]), answer(&row["stick"]))).collect()
 }
 
-fn boots(result: &Value, disc: [&str; 5], stick: [&str; 5]) {
+pub fn boots(result: &Value, disc: [&str; 5], stick: [&str; 5]) {
     let right: Vec<(String, String)> =
         disc.iter().zip(stick).map(|(disc, stick)| (disc.to_string(), stick.to_string())).collect();
     assert_eq!(matrix(result), right, "{result:#}");
@@ -99,7 +99,8 @@ fn a_disc_is_as_long_as_isoinfo_says_and_shorter_or_longer_files_are_told() {
     assert_eq!((&result["length"]["verdict"], &result["length"]["from"]), (&"trailing".into(), &(padded.len() - 1).into()));
     // A stick is longer than what is on it.
     folder.write("stick.img", &image);
-    assert_eq!(told(&folder, 0, "emulated:stick.img,size=200M")["length"]["verdict"], "room");
+    std::fs::File::options().write(true).open(folder.path("stick.img")).unwrap().set_len(200 << 20).unwrap();
+    assert_eq!(told(&folder, 0, "emulated:stick.img,sector=512")["length"]["verdict"], "room");
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn a_hybrid_boots_from_discs_and_sticks_by_the_programs_in_its_system_partition(
         return skipped("isolinux is not installed");
     };
     folder.write("tree/isolinux/isolinux.bin", loader);
-    if !esp(&folder, 1440, &[("BOOTX64.EFI", 0x8664), ("BOOTAA64.EFI", 0x8664), ("BOOTRISCV64.EFI", 0x5064)]) {
+    if !esp(&folder, (1440, "12"), &[("BOOTX64.EFI", 0x8664), ("BOOTAA64.EFI", 0x8664), ("BOOTRISCV64.EFI", 0x5064)]) {
         return;
     }
     std::fs::copy(folder.path("esp.img"), folder.path("tree/esp.img")).unwrap();
@@ -235,7 +236,8 @@ fn labels_and_uuids_are_those_of_blkid() {
         assert_eq!((&result["names"]["udf"], &result["length"]["verdict"]), (&"Ünique".into(), &"complete".into()), "{block}");
         uuid_is_as_blkid_says(&folder, "udf.img", &result);
         let image = folder.read("udf.img");
-        folder.write("short.img", &image[..image.len() - SECTOR]);
+        // Where the copy of the descriptors lay, and the last anchor.
+        folder.write("short.img", &image[..image.len() - (1 << 20)]);
         assert_eq!(told(&folder, 6, "short.img")["length"]["verdict"], "truncated", "{block}");
     }
 }

@@ -24,6 +24,7 @@ mod hostile;
 mod hostile_sticks;
 mod hurt_files;
 mod inspect;
+mod inspect_disks;
 mod inspect_files;
 mod kills;
 mod kinds_of_disc;

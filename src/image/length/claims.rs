@@ -24,7 +24,10 @@ const MAP: u32 = 64;
 pub fn sessions(pages: &mut Pages) -> Vec<u32> {
     let mut starts = vec![0];
     while let Some((last, end)) = starts.last().and_then(|&last| Some((last, iso_end(pages, last)?))) {
-        let is_one = |start: &u32| *start > last && iso_end(pages, *start).is_some();
+        let is_one = |start: &u32| {
+            let descriptor = sector(pages, u64::from(start.saturating_add(16)) * SECTOR);
+            *start > last && descriptor.is_some_and(|descriptor| iso9660::Volume::parse(&descriptor).is_some())
+        };
         match [end, end.next_multiple_of(ALIGNED)].into_iter().find(is_one) {
             Some(next) if starts.len() < SESSIONS => starts.push(next),
             _ => break,

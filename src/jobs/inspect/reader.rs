@@ -7,6 +7,7 @@ use crate::jobs::Failure;
 use crate::jobs::holes::Holes;
 use crate::jobs::verify::{Specimen, SpecimenKind};
 use crate::medium::{Medium, Span, Spans, read_around};
+use crate::mmc::SECTOR;
 use crate::sys::{Buffer, Stop};
 
 /// Bytes that are read at once: directories lie together.
@@ -16,7 +17,7 @@ const BLOCK: u64 = 64 * 1024;
 const KEPT: usize = 64;
 
 /// Reads that failed, after which a medium is only asked for what is extracted: each can take a drive half a minute, and a person waits.
-const FAILURES: u32 = 32;
+const FAILURES: u32 = 64;
 
 /// Bytes of one read of a file's content.
 pub(super) const CHUNK: usize = 1 << 20;
@@ -81,6 +82,8 @@ impl Reader {
         }
         if self.holes.spans().within(span).next().is_some() {
             self.lost(span);
+        }
+        if self.unreadable.within(span).next().is_some() {
             return None;
         }
         let mut bytes = Vec::with_capacity(len);
@@ -103,7 +106,11 @@ impl Reader {
         if let Some(place) = self.kept.iter().position(|(known, _)| *known == first) {
             return self.kept.get(place).map(|(_, bytes)| bytes.as_slice());
         }
-        let bytes = self.fetch(first, BLOCK.min(self.bytes() - first) as usize)?;
+        let whole = Span { offset: first, length: BLOCK.min(self.bytes() - first) };
+        if self.unreadable.within(whole).next().is_some() {
+            return None;
+        }
+        let bytes = self.fetch(first, whole.length as usize)?;
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }
@@ -111,16 +118,23 @@ impl Reader {
         self.kept.back().map(|(_, bytes)| bytes.as_slice())
     }
 
-    /// A part of a block that can't be read as a whole.
+    /// A part of a block that can't be read as a whole: by the sector, so that each is asked for once.
     fn alone(&mut self, at: u64, len: usize) -> Option<Vec<u8>> {
-        let sector = u64::from(self.sector());
-        let from = at - at % sector;
-        let skip = (at - from) as usize;
-        let bytes = self.fetch(from, (skip + len).next_multiple_of(sector as usize));
-        if bytes.is_none() {
-            self.lost(Span { offset: at, length: len as u64 });
+        let unit = u64::from(self.sector()).max(SECTOR as u64);
+        let first = at - at % unit;
+        let end = (at + len as u64).next_multiple_of(unit).min(self.bytes());
+        let mut bytes = Vec::new();
+        let mut from = first;
+        while from < end {
+            let length = unit.min(end - from);
+            match self.fetch(from, length as usize) {
+                Some(sector) => bytes.extend_from_slice(&sector),
+                None => self.lost(Span { offset: from, length }),
+            }
+            from += length;
         }
-        Some(bytes?.get(skip..skip + len)?.to_vec())
+        let skip = (at - first) as usize;
+        bytes.get(skip..skip + len).filter(|_| bytes.len() as u64 == end - first).map(<[u8]>::to_vec)
     }
 
     fn fetch(&mut self, at: u64, len: usize) -> Option<Vec<u8>> {
