@@ -55,5 +55,5 @@ memory:
 
 install:
 	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m755 target/release/discrip target/release/isoflash target/release/isoverify $(DESTDIR)$(PREFIX)/bin
+	install -m755 target/release/discrip target/release/isoflash target/release/isoinspect target/release/isoverify $(DESTDIR)$(PREFIX)/bin
 	install -Dm644 udev/70-discsmith.rules $(DESTDIR)$(UDEVDIR)/70-discsmith.rules

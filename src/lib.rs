@@ -1,12 +1,15 @@
 //! discsmith copies discs and sticks, and proves the copy.
 //!
 //! The jobs, each told from top to bottom in a module: `discrip /dev/sr0 out.iso` in [`jobs::rip`], disc after disc in [`jobs::batch`],
-//! `isoflash image.iso /dev/sdb` in [`jobs::flash`], a stick tested in [`jobs::probe`] and given back in [`jobs::format`], `isoverify image.iso /dev/sdb` in [`jobs::verify`].
+//! `isoflash image.iso /dev/sdb` in [`jobs::flash`], a stick tested in [`jobs::probe`] and given back in [`jobs::format`],
+//! `isoverify image.iso /dev/sdb` in [`jobs::verify`], `isoinspect image.iso` in [`jobs::inspect`].
 //!
 //! The nouns of discs: a [`scsi::Port`] is where a drive is attached, and opens a [`scsi::Transport`]; an [`mmc::Drive`] sends commands
 //! through it. A [`disc::Layout`] says what lies where on the disc, with evidence, and a [`disc::Identity`] tells it from others. The
 //! [`rescue::Planner`] holds the map of the disc and decides which sectors to read next. The [`pipeline::Pipeline`] writes what came
 //! and computes digests. A [`disc::Record`] keeps what is known of the image.
+//!
+//! An [`image::inspection::Inspection`] is all that an image tells of itself.
 //!
 //! The nouns of sticks: a [`sys::Topology`] knows what lies on what in this machine, and the [`medium::guard`] judges by it which disk may be
 //! written. A [`medium::Medium`] is read by offset, a [`medium::Writable`] written as well; [`pipeline::stream`] moves an image in chunks, and

@@ -2,6 +2,7 @@
 
 mod batch;
 mod image;
+mod inspect;
 mod medium;
 mod parties;
 mod progress;
@@ -14,6 +15,7 @@ use crate::medium::guard::Finding;
 
 pub use batch::{BatchOutcome, DiscOutcome, Row};
 pub use image::{ImageOutcome, LastRun, SpeedAt, Standing};
+pub use inspect::{Extracted, InspectOutcome, ListedFile};
 pub use medium::{
     Against, Checked, Defect, FlashOutcome, FormatOutcome, MediaOutcome, MediumEnd, MovedGpt, ProbeOutcome, VerifyOutcome,
 };
@@ -53,6 +55,8 @@ pub enum Event {
     Targets(Targets),
     /// One of many images was compared with what is known of it.
     Checked(Checked),
+    /// A file or directory of an image.
+    Entry(ListedFile),
     /// A disc of a batch is done with.
     Row(Box<Row>),
     /// One of several media is done with.

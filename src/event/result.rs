@@ -7,7 +7,9 @@ use serde::{Serialize, Serializer};
 
 use crate::status::Status;
 
-use super::{BatchOutcome, FlashOutcome, FormatOutcome, ImageOutcome, MediaOutcome, ProbeOutcome, Standing, VerifyOutcome};
+use super::{
+    BatchOutcome, FlashOutcome, FormatOutcome, ImageOutcome, InspectOutcome, MediaOutcome, ProbeOutcome, Standing, VerifyOutcome,
+};
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -57,6 +59,8 @@ pub enum Outcome {
     Standing(Box<Standing>),
     /// The discs of a batch.
     Batch(BatchOutcome),
+    /// What an image is.
+    Inspect(Box<InspectOutcome>),
 }
 
 /// A path as text. JSON has no other; what of a name is no UTF-8 becomes U+FFFD, as in every other event.

@@ -1,7 +1,15 @@
 //! What the bytes of an image mean. Pure: sectors in, meaning out.
 
 pub mod bmap;
+pub mod boot;
+pub mod class;
+pub mod el_torito;
+mod fat;
+pub mod inspection;
 pub mod iso9660;
+pub mod length;
+pub mod names;
+pub mod packed;
 mod pages;
 pub mod partitions;
 pub mod signature;

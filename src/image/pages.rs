@@ -15,6 +15,9 @@ const AT_ONCE: u64 = 64 * 1024;
 /// Reads, at most, whatever the bytes say. Real media need about 10, with UDF 20, and one for each logical partition.
 const READS: u32 = 160;
 
+/// The same where boot code, file systems and their programs are looked into as well: real images need about 60.
+const THOROUGH: u32 = 1000;
+
 /// Reads that failed, at most: each can take a drive half a minute, and a person waits.
 const FAILURES: u32 = 16;
 
@@ -25,7 +28,8 @@ pub struct Pages<'a> {
     size: u64,
     page: u64,
     known: BTreeMap<u64, Option<Vec<u8>>>,
-    reads: u32,
+    /// Reads that are left.
+    left: u32,
     failures: u32,
 }
 
@@ -36,7 +40,12 @@ impl<'a> Pages<'a> {
         // The kernel's offsets have a sign: nothing is larger, and pages can be counted without care.
         let size = size.min(i64::MAX.unsigned_abs());
         let size = usable.then(|| size - size % u64::from(sector))?;
-        Some(Self { read, size, page: u64::from(PAGE.max(sector)), known: BTreeMap::new(), reads: 0, failures: 0 })
+        Some(Self { read, size, page: u64::from(PAGE.max(sector)), known: BTreeMap::new(), left: READS, failures: 0 })
+    }
+
+    /// The same for whoever looks at more than headers.
+    pub fn thorough(size: u64, sector: u32, read: Read<'a>) -> Option<Self> {
+        Some(Self { left: THOROUGH, ..Self::new(size, sector, read)? })
     }
 
     /// Bytes of the medium, whole sectors only.
@@ -80,10 +89,10 @@ impl<'a> Pages<'a> {
 
     /// Reads pages by one read, and tells whether that went well. One page alone is known afterwards to be unreadable.
     fn fetch(&mut self, pages: Range<u64>) -> bool {
-        if self.reads == READS || self.failures == FAILURES {
+        if self.left == 0 || self.failures == FAILURES {
             return false;
         }
-        self.reads += 1;
+        self.left -= 1;
         let offset = pages.start * self.page;
         let len = usize::try_from((pages.end * self.page).min(self.size).saturating_sub(offset)).unwrap_or(0);
         let bytes = (self.read)(offset, len).filter(|bytes| bytes.len() == len && len > 0);

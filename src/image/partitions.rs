@@ -5,7 +5,7 @@ pub(super) mod mbr;
 pub mod relocation;
 #[cfg(test)]
 mod tests;
-mod types;
+pub(super) mod types;
 
 use super::pages::{Pages, Read};
 use super::signature::boot;

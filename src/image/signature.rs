@@ -7,7 +7,7 @@ mod members;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod volumes;
+pub(super) mod volumes;
 
 use std::ops::Range;
 

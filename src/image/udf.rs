@@ -1,4 +1,4 @@
-//! UDF (ECMA-167): label and end of the first volume, from the anchor at sector 256.
+//! UDF (ECMA-167): the names and the end of a volume, from one of its anchors.
 
 use super::{Sector, u16_be, u16_le, u32_le};
 
@@ -9,6 +9,12 @@ pub struct Volume {
     pub label: Option<String>,
     /// The LBA after the last sector of a partition; on recordable discs an upper bound.
     pub end: Option<u32>,
+    /// Volume set identifier, whose beginning is meant to be unique (UDF 2.60, 2.2.2.5).
+    pub set: Option<String>,
+    /// Revision of UDF, as `0x0250` for 2.50.
+    pub revision: Option<u16>,
+    /// Where the volume's own structures end: the block after each.
+    pub structures: Vec<(&'static str, u32)>,
 }
 
 /// Descriptors that are looked at; the sequence has at least 16 sectors (ECMA-167, 3/8.4.2.2).
@@ -23,9 +29,19 @@ impl Volume {
     /// The same for blocks of `block` bytes, as sticks and disks have them: numbers count such blocks, and `read` gives what
     /// begins at one. A descriptor is in its first 512 bytes (ECMA-167, 3/7.2 and 3/10), so it doesn't matter what else is there.
     pub fn find_in_blocks(block: u32, start: u32, read: &mut impl FnMut(u32) -> Option<Sector>) -> Option<Self> {
-        let anchor = read(start.checked_add(256)?).filter(|sector| tag(sector) == Some(2))?;
-        let (length, first) = (u32_le(&anchor, 16).checked_div(block)?, u32_le(&anchor, 20));
+        Self::at_anchor(block, start.checked_add(256)?, read)
+    }
+
+    /// The same from the anchor in block `lba`.
+    pub fn at_anchor(block: u32, lba: u32, read: &mut impl FnMut(u32) -> Option<Sector>) -> Option<Self> {
+        let anchor = read(lba).filter(|sector| tag(sector) == Some(2))?;
+        let extent = |bytes: &[u8], at: usize| Some((u32_le(bytes, at).checked_div(block)?, u32_le(bytes, at + 4)));
+        let (length, first) = extent(&anchor, 16)?;
         let mut volume = Self::default();
+        let end = |(length, first): (u32, u32)| (length > 0).then(|| first.saturating_add(length));
+        for (what, at) in [("main volume descriptor sequence", 16), ("reserve volume descriptor sequence", 24)] {
+            volume.structures.extend(extent(&anchor, at).and_then(end).map(|end| (what, end)));
+        }
         for lba in first..first.saturating_add(length.min(SEQUENCE)) {
             let Some(sector) = read(lba) else { continue };
             match tag(&sector) {
@@ -33,7 +49,13 @@ impl Volume {
                     let end = u32_le(&sector, 188).saturating_add(u32_le(&sector, 192));
                     volume.end = volume.end.max(Some(end));
                 }
-                Some(6) => volume.label = dstring(&sector[84..212]),
+                Some(1) => volume.set = dstring(&sector[72..200]),
+                Some(6) => {
+                    volume.label = dstring(&sector[84..212]);
+                    volume.revision = sector[217..].starts_with(b"*OSTA UDF Compliant").then(|| u16_le(&sector, 240));
+                    let integrity = extent(&sector, 432).and_then(end);
+                    volume.structures.extend(integrity.map(|end| ("logical volume integrity sequence", end)));
+                }
                 Some(8) | None => break,
                 _ => {}
             }

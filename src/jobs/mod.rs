@@ -9,6 +9,7 @@ mod failure;
 pub mod flash;
 pub mod format;
 pub mod holes;
+pub mod inspect;
 mod meter;
 pub mod probe;
 mod question;

@@ -166,7 +166,7 @@ impl Observer for Screen {
                 if let Some(bar) = &mut self.bar {
                     bar.finish();
                 }
-                report::standing(result).iter().for_each(|line| self.result_line(line));
+                report::told(result).iter().for_each(|line| self.result_line(line));
                 let (summary, advice) = match self.verbosity {
                     Verbosity::Quiet => (Vec::new(), None),
                     _ => (report::summary(result), report::advice(result)),
@@ -184,6 +184,7 @@ impl Observer for Screen {
                 }
                 self.result_line(&report::row(row));
             }
+            Event::Entry(file) => self.digest_line(&report::entry(file)),
             Event::Checked(checked) => self.result_line(&report::checked(checked)),
             Event::Drives(drives) => report::drives(drives).iter().for_each(|line| self.result_line(line)),
             _ => {}

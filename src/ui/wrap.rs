@@ -19,6 +19,14 @@ pub(super) fn wrap(line: &str, indent: usize, output: impl AsFd) -> String {
     }
 }
 
+/// The widest page that is comfortable to read, and fits where pages go.
+const PAGE: usize = 98;
+
+/// A line of a page that looks the same everywhere.
+pub(super) fn page(line: &str, indent: usize) -> String {
+    fill(line, indent, PAGE)
+}
+
 fn fill(line: &str, indent: usize, width: usize) -> String {
     let (mut filled, mut column, mut gap) = (String::new(), 0, 0);
     for word in line.split_inclusive(' ') {

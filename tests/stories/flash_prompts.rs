@@ -267,3 +267,18 @@ fn what_happens_while_the_question_stands_counts() {
     assert!(made.is_none() || session.status == Some(5) && session.shown.contains("is made of it"), "{}", session.shown);
     assert!(folder.read("s.img")[8..] == noise(OLD, 8 * MIB)[8..]);
 }
+
+#[test]
+fn the_card_warns_of_an_image_that_is_cut_off_and_leaves_the_answer_to_the_person() {
+    let folder = Folder::new();
+    crate::inspect::tree(&folder);
+    let Some(_) = folder.witness("xorriso", &["-as", "mkisofs", "-quiet", "-R", "-o", "a.iso", "tree"]) else { return };
+    let image = folder.read("a.iso");
+    folder.write("short.iso", &image[..200_000]);
+    folder.write("stick", vec![0; 8 << 20]);
+    let Some(session) = at_terminal(&folder, &["short.iso", "emulated:stick"], &[("Erase?", "n\n")]) else { return };
+    assert_eq!(session.status, Some(5), "{}", session.shown);
+    assert!(session.shown.contains("warning") && session.shown.contains("truncated"), "{}", session.shown);
+    let Some(session) = at_terminal(&folder, &["short.iso", "emulated:stick"], &[("Erase?", "y\n")]) else { return };
+    assert_eq!(session.status, Some(0), "{}", session.shown);
+}

@@ -18,6 +18,8 @@ pub struct Header {
     pub sector: u32,
     /// Where the other header lies.
     pub alternate: u64,
+    /// Where it lies itself.
+    lba: u64,
     /// Where the array of entries begins.
     entries: u64,
     count: u32,
@@ -39,6 +41,7 @@ impl Header {
         Some(Self {
             sector,
             alternate: u64_le(&bytes, 32),
+            lba,
             entries: u64_le(&bytes, 72),
             count: u32_le(&bytes, 80),
             entry: u32_le(&bytes, 84),
@@ -55,6 +58,16 @@ impl Header {
     pub fn backup(pages: &mut Pages, sector: u32) -> Option<Self> {
         let last = (pages.size() / u64::from(sector)).checked_sub(1).filter(|&lba| lba > 1)?;
         Self::read(pages, sector, last)
+    }
+
+    /// True for the one at the end.
+    pub fn is_backup(&self) -> bool {
+        self.lba > self.alternate
+    }
+
+    /// The byte after the later of both headers.
+    pub fn end(&self) -> u64 {
+        self.lba.max(self.alternate).saturating_add(1).saturating_mul(u64::from(self.sector))
     }
 
     /// The array of entries. `None` when it can't be read, or isn't the one that was summed up.

@@ -68,6 +68,11 @@ impl Mbr {
         self.0.iter().any(|entry| entry.used() && entry.kind != PROTECTIVE)
     }
 
+    /// The number of the partition that is marked to be started.
+    pub fn active(&self) -> Option<usize> {
+        self.0.iter().position(|entry| entry.flag == 0x80).map(|place| place + 1)
+    }
+
     /// Its partitions, the logical ones from number 5 on, in sectors of `sector` bytes.
     pub fn partitions(&self, pages: &mut Pages, sector: u32) -> Vec<Partition> {
         let bytes = |sectors: u64| sectors.saturating_mul(u64::from(sector));

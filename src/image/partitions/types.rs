@@ -4,7 +4,7 @@ use crate::image::u16_le;
 
 /// Types in a GPT (UEFI specification 2.10, 5.3.3; Discoverable Partitions Specification; util-linux, include/pt-gpt-partnames.h).
 const GPT: [(&str, &str); 23] = [
-    ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EFI system"),
+    ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", ESP),
     ("EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", "basic data"),
     ("E3C9E316-0B5C-4DB8-817D-F92DF00215AE", "Microsoft reserved"),
     ("DE94BBA4-06D1-4D40-A16A-BFD50179D6AC", "Windows recovery"),
@@ -31,6 +31,9 @@ const GPT: [(&str, &str); 23] = [
 
 /// The entry that covers a whole medium on behalf of its GPT.
 pub const PROTECTIVE: &str = "GPT protective";
+
+/// The partition that UEFI starts programs from, in both schemes.
+pub const ESP: &str = "EFI system";
 
 /// Types in an MBR (util-linux, include/pt-mbr-partnames.h).
 const MBR: [(u8, &str); 29] = [
@@ -61,7 +64,7 @@ const MBR: [(u8, &str); 29] = [
     (0xA6, "OpenBSD"),
     (0xAF, "HFS or HFS+"),
     (0xEE, PROTECTIVE),
-    (0xEF, "EFI system"),
+    (0xEF, ESP),
     (0xFD, "Linux RAID"),
 ];
 

@@ -1,6 +1,7 @@
 //! File systems whose first sector is a boot sector: FAT, exFAT, NTFS, BitLocker.
 
 use super::{Kind, Signature, label, label_utf16};
+use crate::image::fat::Fat;
 use crate::image::pages::Pages;
 use crate::image::{u16_le, u32_le, u64_le};
 
@@ -21,82 +22,25 @@ pub fn find(pages: &mut Pages) -> Option<Signature> {
         (Kind::Ntfs, 3, ntfs_label(pages, &boot))
     } else {
         let fat = Fat::parse(&boot)?;
-        (fat.kind, fat.magic, fat.label(pages, &boot))
+        (fat.kind, fat.magic, fat_label(&fat, pages, &boot))
     };
     Some(Signature { kind, offset, label })
 }
 
-/// FAT's parameters (Microsoft, FAT32 File System Specification 1.03, "Boot Sector and BPB").
-struct Fat {
-    kind: Kind,
-    /// Where its magic lies.
-    magic: u64,
-    /// Byte and length of the root directory, or of as much of it as is looked at.
-    root: (u64, usize),
-    /// Where the boot sector has a label of its own.
-    copy: usize,
-}
-
-impl Fat {
-    /// A boot sector whose parameters make sense. Most that begin like one are something else's boot code.
-    fn parse(boot: &[u8]) -> Option<Self> {
-        let byte = |at: usize| boot.get(at).copied().unwrap_or(0);
-        let text = |at: usize, name: &[u8]| boot.get(at..at + name.len()) == Some(name);
-        let (old, new) = (text(54, b"FAT"), text(82, b"FAT32   "));
-        let ends = text(510, &[0x55, 0xAA]);
-        // OS/2 gave its other file systems the same header.
-        let other = text(54, b"JFS     ") || text(54, b"HPFS    ");
-        (!other && (old || new || (ends && matches!(byte(0), 0xEB | 0xE9)))).then_some(())?;
-        let (sector, cluster) = (u64::from(u16_le(boot, 11)), u64::from(byte(13)));
-        let (reserved, tables) = (u64::from(u16_le(boot, 14)), u64::from(byte(16)));
-        let sane = sector.is_power_of_two() && (512..=4096).contains(&sector) && cluster.is_power_of_two();
-        (sane && reserved > 0 && tables > 0 && (byte(21) >= 0xF8 || byte(21) == 0xF0)).then_some(())?;
-        let either = |short: u16, long: u32| if short > 0 { u64::from(short) } else { u64::from(long) };
-        let table = either(u16_le(boot, 22), u32_le(boot, 36));
-        let entries = u64::from(u16_le(boot, 17));
-        let root = reserved + tables * table;
-        let data = root + (entries * 32).div_ceil(sector);
-        let clusters = either(u16_le(boot, 19), u32_le(boot, 32)).checked_sub(data)? / cluster;
-        (table > 0 && clusters > 0).then_some(())?;
-        let wide = u16_le(boot, 22) == 0;
-        // Where Windows draws the line by the number of clusters alone, Linux asks first whether there is a 16-bit length.
-        let kind = match clusters {
-            _ if wide => Kind::Fat32,
-            ..4085 => Kind::Fat12,
-            4085..65_525 => Kind::Fat16,
-            _ => return None,
-        };
-        // The label is nearly always the first entry: more than a page isn't worth a walk along the chain.
-        let (first, length) = if wide {
-            (data + u64::from(u32_le(boot, 44)).checked_sub(2)? * cluster, cluster * sector)
-        } else {
-            (root, entries * 32)
-        };
-        let magic = if new {
-            82
-        } else if old {
-            54
-        } else {
-            510
-        };
-        let root = (first * sector, usize::try_from(length.min(4096)).ok()?);
-        Some(Self { kind, magic, root, copy: if wide { 71 } else { 43 } })
-    }
-
-    /// The label in the root directory, else the copy in the boot sector.
-    fn label(&self, pages: &mut Pages, boot: &[u8]) -> Option<String> {
-        let root = pages.bytes(self.root.0, self.root.1).unwrap_or_default();
-        let mut entries = root.chunks_exact(32).take_while(|entry| entry.first() != Some(&0));
-        // 08h is a volume's label; 0Fh, which has that bit too, a part of a long name; E5h a deleted entry.
-        let entry = entries.find(|entry| {
-            entry.first() != Some(&0xE5) && entry.get(11).is_some_and(|kind| kind & 0x3F != 0x0F && kind & 0x18 == 8)
-        });
-        let copy = || {
-            let signed = boot.get(self.copy - 5) == Some(&0x29);
-            boot.get(self.copy..self.copy + 11).filter(|text| signed && *text != b"NO NAME    ")
-        };
-        label(entry.and_then(|entry| entry.get(..11)).or_else(copy)?)
-    }
+/// FAT's label in the root directory, else the copy in the boot sector.
+fn fat_label(fat: &Fat, pages: &mut Pages, boot: &[u8]) -> Option<String> {
+    // The label is nearly always the first entry: more than a page isn't worth a walk along the chain.
+    let (first, length) = fat.root;
+    let root = pages.bytes(first, usize::try_from(length.min(4096)).ok()?).unwrap_or_default();
+    let mut entries = root.chunks_exact(32).take_while(|entry| entry.first() != Some(&0));
+    // 08h is a volume's label; 0Fh, which has that bit too, a part of a long name; E5h a deleted entry.
+    let entry = entries
+        .find(|entry| entry.first() != Some(&0xE5) && entry.get(11).is_some_and(|kind| kind & 0x3F != 0x0F && kind & 0x18 == 8));
+    let copy = || {
+        let signed = boot.get(fat.copy - 5) == Some(&0x29);
+        boot.get(fat.copy..fat.copy + 11).filter(|text| signed && *text != b"NO NAME    ")
+    };
+    label(entry.and_then(|entry| entry.get(..11)).or_else(copy)?)
 }
 
 /// exFAT's label: an entry of type 83h in the root directory (Microsoft, exFAT file system specification, 3.1 and 7.3).

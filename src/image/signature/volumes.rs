@@ -40,7 +40,7 @@ fn udf_label(pages: &mut Pages) -> Option<String> {
 }
 
 /// 2048 bytes; of the last block of a medium that has shorter ones, what there is of them.
-fn sector(pages: &mut Pages, at: u64) -> Option<Sector> {
+pub fn sector(pages: &mut Pages, at: u64) -> Option<Sector> {
     let mut sector = [0; 2048];
     let length = usize::try_from(pages.size().saturating_sub(at).min(2048)).ok().filter(|&length| length > 0)?;
     sector.get_mut(..length)?.copy_from_slice(&pages.bytes(at, length)?);

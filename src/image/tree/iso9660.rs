@@ -2,17 +2,15 @@
 
 use super::rock_ridge::{self, RockRidge};
 use super::{Kind, Piece, Source, Tree, Trees, Walk, Why, sectors};
+use crate::image::iso9660::is_joliet;
 use crate::image::{Sector, u16_be, u32_be, u32_le};
 use crate::mmc::{Extent, SECTOR};
 
 /// Descriptors that are looked at; real sets have three to six.
 const DESCRIPTORS: u32 = 32;
 
-/// Escape sequences that make a supplementary volume Joliet's (Joliet Specification 1995, "SVD Escape Sequences field").
-const JOLIET: [&[u8]; 3] = [b"%/@", b"%/C", b"%/E"];
-
 /// One hierarchy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Volume {
     pub(super) tree: Tree,
     root: Record,
@@ -86,7 +84,7 @@ pub(super) fn find(start: u32, source: &mut Source<'_>, trees: &mut Trees) {
                 structures.push(("boot catalog", Extent { first: u32_le(&sector, 71), count: 1 }));
             }
             1 => hierarchy(start, Tree::Iso9660, &sector, source, trees, &mut structures),
-            2 if JOLIET.iter().any(|escape| sector[88..].starts_with(escape)) => {
+            2 if is_joliet(&sector) => {
                 hierarchy(start, Tree::Joliet, &sector, source, trees, &mut structures);
             }
             0xff => break,
@@ -141,13 +139,18 @@ fn hierarchy(
 }
 
 impl Volume {
+    /// The same files by other names.
+    pub(super) fn named_by(&self, tree: Tree) -> Self {
+        Self { tree, ..self.clone() }
+    }
+
     pub(super) fn walk(&self, walk: &mut Walk<'_, '_>) {
         self.directory(&self.root, walk);
     }
 
     fn directory(&self, directory: &Record, walk: &mut Walk<'_, '_>) {
         let piece = directory.piece();
-        walk.entry(Kind::Directory, &[piece], piece.bytes);
+        walk.entry(Kind::Directory, (&[piece], &[]), piece.bytes);
         let Some(extent) = piece.extent() else { return };
         walk.enter(extent.first, |walk| self.records(extent, walk));
     }
@@ -215,7 +218,7 @@ impl Volume {
                 self.directory(record, walk);
             } else {
                 let kind = posix.link.map_or(Kind::File, Kind::Link);
-                walk.entry(kind, pieces, pieces.iter().map(|piece| piece.bytes).sum());
+                walk.entry(kind, (pieces, &[]), pieces.iter().map(|piece| piece.bytes).sum());
             }
         });
     }

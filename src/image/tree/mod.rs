@@ -5,6 +5,7 @@
 
 mod iso9660;
 mod rock_ridge;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 mod udf;
@@ -35,7 +36,7 @@ const DEPTH: usize = 128;
 const PATH: usize = 4096;
 
 /// Whose names they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tree {
     /// UDF.
@@ -46,6 +47,18 @@ pub enum Tree {
     Joliet,
     /// ISO 9660 alone.
     Iso9660,
+}
+
+impl Tree {
+    /// Its name for a person.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Udf => "UDF",
+            Self::RockRidge => "Rock Ridge",
+            Self::Joliet => "Joliet",
+            Self::Iso9660 => "ISO 9660",
+        }
+    }
 }
 
 /// Something that a walk found. Names are from outside: escape them before a terminal sees them.
@@ -68,6 +81,8 @@ pub struct Entry<'a> {
     pub kind: Kind,
     /// Where its bytes lie, in order. None for a file that is empty, or so small that it lies in its own entry.
     pub pieces: &'a [Piece],
+    /// The bytes of such a small one.
+    pub inline: &'a [u8],
     /// Bytes.
     pub size: u64,
 }
@@ -149,15 +164,26 @@ impl Trees {
         self.volumes.iter().map(Volume::tree)
     }
 
+    /// All names that there are, best first: Rock Ridge's files have plain names as well.
+    pub fn offers(&self) -> impl Iterator<Item = Tree> + '_ {
+        let all = [Tree::Udf, Tree::RockRidge, Tree::Joliet, Tree::Iso9660];
+        all.into_iter().filter(|&tree| self.volumes.iter().any(|volume| volume.has(tree)))
+    }
+
+    /// Goes through one tree. False when there is no such tree.
+    pub fn walk_one(&self, tree: Tree, read: Read<'_>, visit: Visit<'_>) -> bool {
+        match self.volumes.iter().find(|volume| volume.has(tree)) {
+            Some(Volume::Iso9660(volume)) => Volume::Iso9660(volume.named_by(tree)).walk(read, visit),
+            Some(udf) => udf.walk(read, visit),
+            None => return false,
+        }
+        true
+    }
+
     /// Goes through all trees, the one with the best names first. A file that several of them name is found in each.
     pub fn walk(&self, read: Read<'_>, visit: Visit<'_>) {
         for volume in &self.volumes {
-            let source = Source { read, left: READS };
-            let mut walk = Walk::new(source, volume.tree(), visit);
-            match volume {
-                Volume::Iso9660(volume) => volume.walk(&mut walk),
-                Volume::Udf(volume) => volume.walk(&mut walk),
-            }
+            volume.walk(read, visit);
         }
         for &(tree, why) in &self.unknown {
             visit(tree, Found::Unknown("/", why));
@@ -170,6 +196,19 @@ impl Trees {
 }
 
 impl Volume {
+    /// True when it has names of this tree. What Rock Ridge names has plain names as well.
+    fn has(&self, tree: Tree) -> bool {
+        self.tree() == tree || (self.tree(), tree) == (Tree::RockRidge, Tree::Iso9660)
+    }
+
+    fn walk(&self, read: Read<'_>, visit: Visit<'_>) {
+        let mut walk = Walk::new(Source { read, left: READS }, self.tree(), visit);
+        match self {
+            Self::Iso9660(volume) => volume.walk(&mut walk),
+            Self::Udf(volume) => volume.walk(&mut walk),
+        }
+    }
+
     fn tree(&self) -> Tree {
         match self {
             Self::Iso9660(volume) => volume.tree,
@@ -216,10 +255,10 @@ impl<'a, 'v> Walk<'a, 'v> {
     }
 
     /// Tells of something at the present path.
-    fn entry(&mut self, kind: Kind, pieces: &[Piece], size: u64) {
+    fn entry(&mut self, kind: Kind, (pieces, inline): (&[Piece], &[u8]), size: u64) {
         self.entries += 1;
         let path = if self.path.is_empty() { "/" } else { &self.path };
-        (self.visit)(self.tree, Found::Entry(Entry { path, kind, pieces, size }));
+        (self.visit)(self.tree, Found::Entry(Entry { path, kind, pieces, inline, size }));
     }
 
     fn structure(&mut self, what: &'static str, extent: Extent) {

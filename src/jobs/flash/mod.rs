@@ -6,6 +6,7 @@
 
 mod after;
 mod candidate;
+mod fitness;
 mod journal;
 mod ledger;
 mod mapping;

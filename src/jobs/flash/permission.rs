@@ -4,8 +4,10 @@ use crate::event::MediumCard;
 use crate::jobs::stick::{Judged, exact, permission};
 use crate::jobs::{Ask, Failure};
 use crate::medium::Existing;
+use crate::status::Status;
 
 use super::Request;
+use super::fitness::Fitness;
 use super::source::Source;
 use super::target::Target;
 
@@ -18,13 +20,13 @@ pub(super) fn ask_for(
     ask: &mut Ask<'_>,
 ) -> Result<(), Failure> {
     let holes = source.holes.bytes();
-    let reservation = (holes > 0 && !request.allow_holes).then(|| {
-        format!(
+    let not_read = (holes > 0 && !request.allow_holes).then(|| {
+        Failure::refused(format!(
             "{} has holes: {holes} bytes of it were never read (its map says so); rescue them first, or say --allow-holes",
             source.name()
-        )
+        ))
     });
-    if matches!(target, Target::File(_, Existing::Refuse)) && reservation.is_none() {
+    if matches!(target, Target::File(_, Existing::Refuse)) && not_read.is_none() {
         return Ok(());
     }
     let mut gets = vec![format!("{}, {}", source.name(), source.bytes().map_or_else(|| "length unknown".into(), exact))];
@@ -32,7 +34,19 @@ pub(super) fn ask_for(
         gets.push(format!("with holes: {} of it were never read", exact(holes)));
     }
     gets.extend(source.mapping.described());
-    permission::ask_for(card, &gets, &unusual(request, target), reservation.as_deref(), ask)
+    let Fitness { warnings, missing } = Fitness::of(source, card.sector);
+    // Half an image boots nowhere, or breaks later; who wants it all the same can look at the card, or pipe it in.
+    let truncated = (missing > 0).then(|| {
+        Failure::new(
+            Status::Corrupt,
+            format!(
+                "{} is truncated: {missing} bytes are missing at its end; get it anew (isoinspect shows why; isoflash - MEDIUM < IMAGE writes it as it is)",
+                source.name()
+            ),
+        )
+    });
+    let unusual = unusual(request, target);
+    permission::ask_for(card, (&gets, &warnings, &unusual), not_read.or(truncated), ask)
 }
 
 /// Why a yes is not enough. Whoever said which medium it is has looked twice already.

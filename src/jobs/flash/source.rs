@@ -12,6 +12,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::event::SourceSummary;
+use crate::image::packed::Packed;
 use crate::jobs::Failure;
 use crate::jobs::bmap::BmapOperand;
 use crate::jobs::holes::Holes;
@@ -245,23 +246,12 @@ fn wait_for_writer(pipe: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// What packed files begin with (their formats' own documents), and how to unpack them.
-const PACKED: [(&[u8], &str, &str); 8] = [
-    (&[0x1f, 0x8b, 8], "gzip", "gunzip -k"),
-    (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz", "xz -dk"),
-    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd", "zstd -d"),
-    (&[4, 0x22, 0x4d, 0x18], "lz4", "lz4 -d"),
-    (b"BZh", "bzip2", "bunzip2 -k"),
-    (b"PK\x03\x04", "zip", "unzip"),
-    (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x"),
-    (b"QFI\xfb", "QCOW2", "qemu-img convert -O raw"),
-];
-
 /// A stick with a packed image on it boots nowhere. `head` is what the image begins with.
 pub(super) fn refuse_packed(head: &[u8], name: &str) -> Result<(), Failure> {
-    match PACKED.iter().find(|(magic, ..)| head.starts_with(magic)) {
-        Some((_, kind, command)) => Err(Failure::refused(format!(
-            "{name} is packed ({kind}), and would be written as it is; unpack it first ({command}), or on the way: … | isoflash - MEDIUM"
+    match Packed::find(head) {
+        Some(packed) => Err(Failure::refused(format!(
+            "{name} is packed ({}), and would be written as it is; unpack it first ({}), or on the way: … | isoflash - MEDIUM",
+            packed.name, packed.command
         ))),
         None => Ok(()),
     }

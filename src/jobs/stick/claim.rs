@@ -84,7 +84,7 @@ pub(in crate::jobs) fn run<O: Default + Send>(
             Stick::Disk(disk) => disk.permit_unmount(&request.terms, ask),
             Stick::Given(..) => Ok(()),
         };
-        let permitted = permitted.and_then(|()| permission::ask_for(&card, &gets, &unusual, None, ask));
+        let permitted = permitted.and_then(|()| permission::ask_for(&card, (&gets, &[], &unusual), None, ask));
         // A question that a signal ended was not answered.
         let heeding =
             |failure| if stop.requested().is_some() { Failure::stopped("as asked; nothing was written") } else { failure };

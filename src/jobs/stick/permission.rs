@@ -9,14 +9,13 @@ use super::question::question;
 /// The question before the first byte is written. `reservation` is why a yes that was said in advance is not enough, whatever the medium.
 pub(in crate::jobs) fn ask_for(
     card: &MediumCard,
-    gets: &[String],
-    unusual: &[String],
-    reservation: Option<&str>,
+    (gets, warnings, unusual): (&[String], &[String], &[String]),
+    reservation: Option<Failure>,
     ask: &mut Ask<'_>,
 ) -> Result<(), Failure> {
-    let question = question(card, gets, unusual);
+    let question = question(card, gets, warnings, unusual);
     match (ask(&question), reservation) {
-        (Answer::Assumed | Answer::Nobody | Answer::Unasked, Some(reservation)) => Err(Failure::refused(reservation)),
+        (Answer::Assumed | Answer::Nobody | Answer::Unasked, Some(reservation)) => Err(reservation),
         (Answer::Yes | Answer::Assumed, _) => Ok(()),
         (Answer::No | Answer::Choice(_), _) => Err(Failure::refused("not confirmed; nothing was written")),
         (Answer::Nobody, None) if matches!(question.wanted, Wanted::Word(_)) => Err(Failure::refused(format!(

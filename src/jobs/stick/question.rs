@@ -8,7 +8,7 @@ use crate::medium::show_size;
 const TYPED: usize = 4;
 
 /// The question before the first byte. Whatever is unusual asks for more than a yes.
-pub(super) fn question(card: &MediumCard, gets: &[String], unusual: &[String]) -> Question {
+pub(super) fn question(card: &MediumCard, gets: &[String], warnings: &[String], unusual: &[String]) -> Question {
     let mut lines = vec![String::new(), "  Everything on this medium will be lost:".into()];
     // A name that holds the end of a line must not write a line of its own.
     let mut row = |name: &str, text: String| lines.push(format!("    {name:8}{}", text.replace('\n', "\\n")));
@@ -25,6 +25,9 @@ pub(super) fn question(card: &MediumCard, gets: &[String], unusual: &[String]) -
     }
     for (number, line) in gets.iter().enumerate() {
         row(if number == 0 { "gets" } else { "" }, line.clone());
+    }
+    for warning in warnings {
+        row("warning", warning.clone());
     }
     for reason in unusual {
         row("unusual", reason.clone());

@@ -30,7 +30,7 @@ use moved::Unmoved;
 use original::Original;
 use pass::{Pace, Pass, Passed};
 pub use specimen::Attached;
-use specimen::Specimen;
+pub(super) use specimen::{Specimen, SpecimenKind};
 use verdict::Findings;
 
 /// What is asked for.

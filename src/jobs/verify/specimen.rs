@@ -34,19 +34,19 @@ pub enum Attached {
 }
 
 /// An open medium.
-pub(super) struct Specimen {
+pub(in crate::jobs) struct Specimen {
     /// As it was named.
-    pub(super) name: String,
-    pub(super) medium: Arc<dyn Medium>,
+    pub(in crate::jobs) name: String,
+    pub(in crate::jobs) medium: Arc<dyn Medium>,
     /// The time that it lives in.
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) kind: SpecimenKind,
+    pub(in crate::jobs) clock: Arc<dyn Clock>,
+    pub(in crate::jobs) kind: SpecimenKind,
     /// The files that it is, or is made of, where they are known: device and inode of each.
     made_of: Vec<(u64, u64)>,
 }
 
 /// What it is: a medium is longer than what was written to it, a file is not.
-pub(super) enum SpecimenKind {
+pub(in crate::jobs) enum SpecimenKind {
     Medium,
     File(Arc<RegularFile>),
     /// A file that only plays the medium.
@@ -55,7 +55,12 @@ pub(super) enum SpecimenKind {
 
 impl Specimen {
     /// Opens it. `zeros`: sectors of a disc that an image's record says are no data.
-    pub(super) fn open(attached: Attached, zeros: &[Extent], observer: &mut dyn Observer, stop: &Stop) -> Result<Self, Failure> {
+    pub(in crate::jobs) fn open(
+        attached: Attached,
+        zeros: &[Extent],
+        observer: &mut dyn Observer,
+        stop: &Stop,
+    ) -> Result<Self, Failure> {
         match attached {
             Attached::Drive(port) => Self::disc(port, zeros, SpecimenKind::Emulated, observer, stop),
             Attached::Stick(card, medium, backing) => {
@@ -84,7 +89,7 @@ impl Specimen {
                 } else {
                     let what = if kind.is_dir() { "a folder" } else { "a pipe, a terminal or another device without places" };
                     Err(Failure::refused(format!(
-                        "{} is {what}; what can be verified is a stick, a disc or an image file",
+                        "{} is {what}; only a stick, a disc or an image file can be read by place",
                         path.display()
                     )))
                 }
@@ -174,29 +179,29 @@ impl Specimen {
     }
 
     /// Its name without folders, which picks the line of a list.
-    pub(super) fn file_name(&self) -> String {
+    pub(in crate::jobs) fn file_name(&self) -> String {
         Path::new(&self.name).file_name().map_or_else(|| self.name.clone(), |name| name.to_string_lossy().into_owned())
     }
 
     /// Bytes that it has.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::jobs) fn bytes(&self) -> u64 {
         self.medium.geometry().bytes
     }
 
     /// Bytes of the unit that differences are told in.
-    pub(super) fn sector(&self) -> u32 {
+    pub(in crate::jobs) fn sector(&self) -> u32 {
         self.medium.geometry().sector.max(512)
     }
 
     /// Before it is read once more: what this machine remembers of it is not what is to be compared.
-    pub(super) fn forget_cached(&self) {
+    pub(in crate::jobs) fn forget_cached(&self) {
         if let SpecimenKind::File(file) = &self.kind {
             file.forget_cached();
         }
     }
 
     /// True when it is this file, or shows it: by another name, by a hard link, as a loop device, or through volumes on one.
-    pub(super) fn is_made_of(&self, image: &Metadata) -> bool {
+    pub(in crate::jobs) fn is_made_of(&self, image: &Metadata) -> bool {
         self.made_of.contains(&(image.dev(), image.ino()))
     }
 }

@@ -3,6 +3,7 @@
 mod checksum;
 pub mod discrip;
 pub mod isoflash;
+pub mod isoinspect;
 pub mod isoverify;
 mod show;
 

@@ -1,7 +1,7 @@
 //! Which files are hurt, as sentences.
 
 use crate::disc::{Hurt, HurtFile, HurtStructure, Listed, Unknown};
-use crate::image::tree::{Tree, Why};
+use crate::image::tree::Why;
 use crate::ui::escape::Escaped;
 use crate::ui::units::{bytes, percent};
 
@@ -78,14 +78,5 @@ fn unknown(place: &Unknown) -> String {
         Why::NotCovered => "discrip can't read this kind of file or partition",
         Why::Excess => "directories without end, or seen before",
     };
-    format!("{} ({}): not all is known of it: {why}", Escaped(&place.path), tree(place.tree))
-}
-
-fn tree(tree: Tree) -> &'static str {
-    match tree {
-        Tree::Udf => "UDF",
-        Tree::RockRidge => "Rock Ridge",
-        Tree::Joliet => "Joliet",
-        Tree::Iso9660 => "ISO 9660",
-    }
+    format!("{} ({}): not all is known of it: {why}", Escaped(&place.path), place.tree.name())
 }

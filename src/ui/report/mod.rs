@@ -3,13 +3,14 @@
 mod disc;
 mod hurt;
 mod image;
+mod inspect;
 mod medium;
 mod standing;
 
 use crate::disc::{Origin, SizeDecision, Track, TrackKind};
 use crate::event::{
-    Checked, DiscSummary, Drives, Event, JobResult, Outcome, PhaseName, Progress, ReadingProgress, Row, Targets, TransferPhase,
-    Trouble, Unit,
+    Checked, DiscSummary, Drives, Event, JobResult, ListedFile, Outcome, PhaseName, Progress, ReadingProgress, Row, Targets,
+    TransferPhase, Trouble, Unit,
 };
 use crate::mmc::Extent;
 use crate::rescue::{Phase, Way};
@@ -40,7 +41,9 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Of(of) => return medium::of_one(&of.medium, &of.event),
         Event::Size(_) | Event::Progress(_) | Event::Trouble(_) | Event::Notice(_) => return None,
         Event::Guard(_) => return None,
-        Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Row(_) | Event::Result(_) => return None,
+        Event::Drives(_) | Event::Targets(_) | Event::Checked(_) | Event::Row(_) | Event::Entry(_) | Event::Result(_) => {
+            return None;
+        }
     })
 }
 
@@ -158,6 +161,7 @@ pub(super) fn summary(result: &JobResult) -> Vec<String> {
         Some(Outcome::Format(format)) => medium::formatted(format, result),
         Some(Outcome::Verify(verify)) => medium::verified(verify, result),
         Some(Outcome::Batch(batch)) => vec![disc::summary(batch)],
+        Some(Outcome::Inspect(outcome)) => inspect::extracted(outcome).into_iter().collect(),
         Some(Outcome::Standing(_)) | None => Vec::new(),
     }
 }
@@ -175,9 +179,10 @@ fn origins(origins: &[Origin]) -> Option<String> {
     (list.len() > 1).then(|| format!("from    {}", Escaped(&list.join("; "))))
 }
 
-/// Where an image stands: what was asked for, and so a result.
-pub(super) fn standing(result: &JobResult) -> Vec<String> {
+/// Where an image stands, or what it is: what was asked for, and so a result.
+pub(super) fn told(result: &JobResult) -> Vec<String> {
     match &result.outcome {
+        Some(Outcome::Inspect(outcome)) => inspect::lines(outcome),
         Some(Outcome::Standing(standing)) => standing::lines(standing),
         _ => Vec::new(),
     }
@@ -203,7 +208,7 @@ pub(super) fn missing(result: &JobResult) -> Vec<String> {
             medium::places("other bytes at the second reading", &verify.unsteady),
         ]
         .concat(),
-        Some(Outcome::Media(_) | Outcome::Standing(_) | Outcome::Batch(_)) | None => Vec::new(),
+        Some(Outcome::Media(_) | Outcome::Standing(_) | Outcome::Batch(_) | Outcome::Inspect(_)) | None => Vec::new(),
     }
 }
 
@@ -217,7 +222,8 @@ pub(super) fn advice(result: &JobResult) -> Option<String> {
         | Outcome::Format(_)
         | Outcome::Verify(_)
         | Outcome::Standing(_)
-        | Outcome::Batch(_) => None,
+        | Outcome::Batch(_)
+        | Outcome::Inspect(_) => None,
     }
 }
 
@@ -249,7 +255,9 @@ pub(super) fn digests(result: &JobResult) -> Vec<String> {
         Some(Outcome::Flash(flash)) => (medium::digest_name(flash.image.as_deref(), &flash.medium), medium::read_back(flash)),
         Some(Outcome::Media(media)) => medium::of_all(&media.media),
         Some(Outcome::Verify(verify)) => (medium::verified_name(verify, result.status), medium::looked_at(verify)),
-        Some(Outcome::Probe(_) | Outcome::Format(_) | Outcome::Standing(_) | Outcome::Batch(_)) | None => return Vec::new(),
+        Some(Outcome::Probe(_) | Outcome::Format(_) | Outcome::Standing(_) | Outcome::Batch(_) | Outcome::Inspect(_)) | None => {
+            return Vec::new();
+        }
     };
     let lines = result.digests.iter().map(|(algorithm, hex)| format!("{} ({name}) = {hex}", algorithm.to_uppercase()));
     comment.filter(|_| !result.digests.is_empty()).into_iter().chain(lines).collect()
@@ -263,6 +271,11 @@ pub(super) fn targets(targets: &Targets) -> Vec<String> {
 /// One of many images.
 pub(super) fn checked(checked: &Checked) -> String {
     medium::checked(checked)
+}
+
+/// A file of an image.
+pub(super) fn entry(file: &ListedFile) -> String {
+    inspect::entry(file)
 }
 
 /// A disc of a batch.

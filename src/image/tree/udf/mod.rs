@@ -189,10 +189,14 @@ impl Volume {
             walk.unknown(Why::Unread);
         }
         if icb.is_directory {
-            walk.entry(Kind::Directory, &data, icb.size);
+            walk.entry(Kind::Directory, (&data, &[]), icb.size);
             walk.enter(lba, |walk| self.directory(&icb, &data, walk));
         } else {
-            walk.entry(Kind::File, &data, icb.size);
+            let inline = match &icb.data {
+                Data::Embedded(bytes) => bytes.as_slice(),
+                Data::Extents(_) => &[],
+            };
+            walk.entry(Kind::File, (&data, inline), icb.size);
         }
     }
 

@@ -1,0 +1,63 @@
+//! Images that make no sense, made of such that do.
+
+use std::fs;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::image::testing::{Medium, tool};
+
+/// A small image with all trees that genisoimage makes; `None`, and a line that says so, where it is missing.
+fn disc() -> Option<Vec<u8>> {
+    let folder = TempDir::new().unwrap();
+    let deep = folder.path().join("tree/one/two/three");
+    fs::create_dir_all(&deep).unwrap();
+    fs::write(deep.join("a name that is longer than eight"), [7; 5000]).unwrap();
+    fs::write(folder.path().join("tree/boot.img"), [1; 4096]).unwrap();
+    let command = "genisoimage -quiet -udf -J -R -no-pad -b boot.img -no-emul-boot -o disc.iso tree";
+    tool(folder.path(), &command.split(' ').collect::<Vec<_>>(), "")?;
+    Some(fs::read(folder.path().join("disc.iso")).unwrap())
+}
+
+fn inspect(bytes: Vec<u8>) -> (Inspection, u32) {
+    let mut medium = Medium { sector: 1, ..Medium::new(bytes) };
+    let inspection = medium.ask(|size, sector, read| Inspection::of(size, sector, read));
+    (inspection, medium.reads)
+}
+
+#[test]
+fn broken_bytes_end_neither_in_a_panic_nor_in_reads_without_end() {
+    let Some(disc) = disc() else { return };
+    let (whole, reads) = inspect(disc.clone());
+    assert_eq!((whole.missing(), whole.contradictions.as_slice(), whole.trees.len()), (0, &[][..], 3));
+    // Sectors that are not zero are those that mean something.
+    let full: Vec<usize> = (0..disc.len()).filter(|&at| disc[at] != 0).collect();
+    let change = (any::<prop::sample::Index>(), prop_oneof![Just(0), Just(0xFF), any::<u8>()]);
+    let config = ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(changes in prop::collection::vec(change, 1..12), end in any::<prop::sample::Index>())| {
+        let mut broken = disc.clone();
+        changes.iter().for_each(|(place, byte)| broken[full[place.index(full.len())]] = *byte);
+        broken.truncate(if end.index(4) == 0 { end.index(broken.len()) } else { broken.len() });
+        let (_, its) = inspect(broken);
+        prop_assert!(its < reads * 20 + 5000, "{its} reads, {reads} of the whole image");
+    });
+}
+
+#[test]
+fn bytes_of_no_meaning_are_nothing_that_is_known() {
+    for bytes in [vec![0; 1 << 20], vec![0x5A; 1 << 20], vec![1; 100], Vec::new()] {
+        let (inspection, _) = inspect(bytes);
+        assert_eq!((inspection.class, inspection.length.verdict), (Class::Unknown, Verdict::Unknown));
+        assert!(inspection.boot.iter().all(|row| row.stick.answer == Answer::No && row.disc.answer == Answer::No));
+    }
+}
+
+#[test]
+fn numbers_of_a_descriptor_that_disagree_in_their_byte_orders_are_a_contradiction() {
+    let Some(mut disc) = disc() else { return };
+    disc[16 * 2048 + 87] ^= 1;
+    let (inspection, _) = inspect(disc);
+    assert_eq!(inspection.contradictions.len(), 1);
+    assert!(inspection.contradictions[0].contains("volume space size"), "{:?}", inspection.contradictions);
+}
