@@ -1,7 +1,8 @@
 //! discsmith copies discs and sticks, and proves the copy.
 //!
 //! The jobs, each told from top to bottom in a module: `discrip /dev/sr0 out.iso` in [`jobs::rip`], disc after disc in [`jobs::batch`],
-//! `isoflash image.iso /dev/sdb` in [`jobs::flash`], a stick tested in [`jobs::probe`] and given back in [`jobs::format`], `isoverify image.iso /dev/sdb` in [`jobs::verify`].
+//! `isoflash image.iso /dev/sdb` in [`jobs::flash`], a stick tested in [`jobs::probe`] and given back in [`jobs::format`],
+//! `isoverify image.iso /dev/sdb` in [`jobs::verify`].
 //!
 //! The nouns of discs: a [`scsi::Port`] is where a drive is attached, and opens a [`scsi::Transport`]; an [`mmc::Drive`] sends commands
 //! through it. A [`disc::Layout`] says what lies where on the disc, with evidence, and a [`disc::Identity`] tells it from others. The

@@ -19,9 +19,9 @@ use crate::status::Status;
 use crate::sys::{Inhibit, Stop};
 use crate::trust::{Algorithm, Digests, Expectation};
 
-use super::stick::Terms;
+use super::stick::{self, Terms};
 pub use super::stick::{Given, TargetOperand};
-use super::{Ask, Failure, stick, worker};
+use super::{Ask, Failure, worker};
 pub use passes::Course;
 pub use source::ImageOperand;
 use source::Source;
@@ -145,13 +145,13 @@ fn attempt(
     let opened = target.open()?;
     let writing = Writing { request, source: &source, target: &target, opened: &opened, expected: expected.as_ref() };
     let written = writing.run(observer, stop, outcome);
+    stick::show_partitions(opened.disk.as_deref());
     if let (Err(_), Some(made)) = (&written, &opened.made) {
         // What is half written is of no use, and would stand in the way of the next try.
         let _ = std::fs::remove_file(made);
     }
     let Written { digests, mut reasons, ledger } = written?;
     ledger::keep(request, &ledger)?;
-    stick::show_partitions(opened.disk.as_deref());
     if request.eject {
         reasons.push(stick::eject(opened.disk.as_deref()));
     }
