@@ -203,7 +203,8 @@ fn a_file_is_read_once_for_all_that_keep_pace() {
     let pending = text.lines().filter(|line| line.contains("/a.iso>") && line.contains("<unfinished")).count();
     let bytes: u64 = of_image.map(came).sum();
     let chunk = 4 * MIB as u64;
-    assert!(bytes <= BYTES as u64 + 4096, "{bytes} bytes of the image were read");
+    // Before the question its structures are looked at, for each.
+    assert!(bytes <= BYTES as u64 + 2 * MIB as u64, "{bytes} bytes of the image were read");
     assert!(bytes + pending as u64 * chunk >= BYTES as u64, "the trace shows {bytes} bytes and {pending} calls");
 }
 

@@ -101,11 +101,12 @@ impl Order<'_> {
             journal: journal.as_ref(),
         };
         let written = writing.run(image, &mut observer, self.stop, &mut outcome);
+        // After a failure as well: partitions that were there are no more.
+        stick::show_partitions(opened.disk.as_deref());
         let done = written.and_then(|Written { digests, mut reasons, ledger: chunks }| {
             opened.made.take().into_iter().for_each(|made| made.keep());
             // The image is the same, and so is the ledger.
             ledger.get_or_init(|| ledger::keep(self.request, &chunks)).clone()?;
-            stick::show_partitions(opened.disk.as_deref());
             if self.request.eject {
                 reasons.push(stick::eject(opened.disk.as_deref()));
             }

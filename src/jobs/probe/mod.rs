@@ -6,7 +6,7 @@
 mod glance;
 mod whole;
 
-use crate::event::{MediumCard, Observer, Outcome, ProbeOutcome, TransferPhase};
+use crate::event::{JobResult, MediumCard, Observer, Outcome, ProbeOutcome, TransferPhase};
 use crate::medium::{Geometry, Poison, Span, Spans, Writable, read_around};
 use crate::pipeline::CHUNK;
 use crate::status::Status;
@@ -14,7 +14,6 @@ use crate::sys::{Buffer, Stop};
 
 use super::stick::{self, ADVICE, Claimed, Job, Request, Symptoms, TargetOperand, Telling, marks, sentence};
 use super::{Ask, Failure};
-use crate::event::JobResult;
 
 /// What is zero at the end: whatever a computer could boot from begins in it.
 const HEAD: u64 = 1 << 20;

@@ -100,9 +100,10 @@ pub(in crate::jobs) fn run<O: Default + Send>(
             stick = Stick::Disk(Box::new(disk.again(&Load::default(), &request.terms, observer)?));
         }
         let claimed = stick.open(name.clone())?;
-        let mut reasons = (job.work)(&claimed, &mut left, observer, stop)?;
+        let worked = (job.work)(&claimed, &mut left, observer, stop);
         let device = claimed.disk.as_ref().map(|(_, device)| &**device);
         show_partitions(device);
+        let mut reasons = worked?;
         if request.eject {
             reasons.push(eject(device));
         }

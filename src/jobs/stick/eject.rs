@@ -3,7 +3,7 @@
 use crate::medium::BlockDevice;
 use crate::sys::{PowerSwitch, Sysfs};
 
-/// Shows the kernel the new partitions.
+/// Shows the kernel the new partitions; or, after a failure, that the old ones are gone: it would let anybody mount what lies there now.
 pub(in crate::jobs) fn show_partitions(disk: Option<&BlockDevice>) {
     if let Some(disk) = disk {
         // A disk without partitions says no; whoever looks at it next reads it anew.

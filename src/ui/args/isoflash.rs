@@ -97,7 +97,20 @@ pub struct Args {
 }
 
 /// Options that say something of an image: senseless where there is none.
-const OF_AN_IMAGE: [&str; 8] = ["checksum", "sha256", "digest", "ledger", "overwrite_file", "allow_holes", "delta", "no_verify"];
+const OF_AN_IMAGE: [&str; 12] = [
+    "checksum",
+    "sha256",
+    "digest",
+    "ledger",
+    "overwrite_file",
+    "allow_holes",
+    "delta",
+    "repair",
+    "bmap",
+    "fix_gpt",
+    "wipe_signatures",
+    "no_verify",
+];
 
 /// What is done with a stick that gets no image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

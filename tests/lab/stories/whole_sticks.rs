@@ -92,7 +92,11 @@ while_it_is_formatted() { # FILE-SYSTEM MODULE
     mount -o ro -t "$1" "${disk}1" /mnt/stick # and now it can be
     umount /mnt/stick
 }
-vfat() { while_it_is_formatted vfat vfat; }
+vfat() {
+    load nls_cp437
+    load nls_ascii
+    while_it_is_formatted vfat vfat
+}
 ext4() { while_it_is_formatted ext4 ext4; }
 after_a_failed_run() { # nothing of it can be mounted
     (sleep 2; host unplug stick0) &
