@@ -203,6 +203,9 @@ fn debians_own_images_are_told_as_they_are() {
         let result = told(&folder, 0, image);
         assert_eq!(result["length"]["end"], end.unwrap_or(meta.len()), "{image}");
         boots(&result, [disc[0], disc[1], "no", "no", "no"], [stick[0], stick[1], "no", "no", "no"]);
+        let loader = ["GRUB", "ISOLINUX", "GRUB"].iter().zip(&images).find(|(_, (known, ..))| *known == image);
+        let evidence = result["boot"][0]["stick"]["evidence"].as_str().unwrap();
+        assert!(evidence.contains(loader.unwrap().0), "{image}: {evidence}");
         catalog_is_as_xorriso_says(&folder, image, &result);
         partitions_are_as_sfdisk_says(&folder, image, &result);
         uuid_is_as_blkid_says(&folder, image, &result);

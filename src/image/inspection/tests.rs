@@ -61,3 +61,12 @@ fn numbers_of_a_descriptor_that_disagree_in_their_byte_orders_are_a_contradictio
     assert_eq!(inspection.contradictions.len(), 1);
     assert!(inspection.contradictions[0].contains("volume space size"), "{:?}", inspection.contradictions);
 }
+
+#[test]
+fn what_was_made_for_other_sectors_than_a_medium_has_is_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let Some(_) = tool(folder.path(), &["mkfs.vfat", "-S", "4096", "-C", "fat", "8000"], "") else { return };
+    let (inspection, _) = inspect(fs::read(folder.path().join("fat")).unwrap());
+    assert_eq!((inspection.sector, inspection.warnings(4096).len(), inspection.warnings(1).len()), (Some(4096), 0, 0));
+    assert!(inspection.warnings(512)[0].contains("sectors of 4096 bytes"), "{:?}", inspection.warnings(512));
+}
