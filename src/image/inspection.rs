@@ -60,10 +60,11 @@ pub struct Inspection {
 
 impl Inspection {
     /// Looks at `size` bytes in sectors of `sector` bytes (1 for a file), which `read` brings as [`signature::find`] asks for them. It
-    /// takes some hundred reads, the trees as many as they have directories.
-    pub fn of(size: u64, sector: u32, read: Read) -> Self {
+    /// takes some hundred reads, the trees as many as they have directories. `listed` are the first sectors of the sessions that a disc
+    /// lists; without any, each is looked for where the one before ends.
+    pub fn of(size: u64, sector: u32, listed: &[u32], read: Read) -> Self {
         let signatures = signature::find(size, sector, read);
-        let sessions = Pages::thorough(size, sector, read).map_or_else(Vec::new, |mut pages| length::sessions(&mut pages));
+        let sessions = sessions(size, sector, listed, read);
         let session = sessions.last().copied().unwrap_or(0);
         let survey = Survey::of(&trees_of(session, size, sector, read), &mut sectors(size, sector, read));
         let is_windows = survey.is_windows();
@@ -143,9 +144,21 @@ impl Inspection {
 }
 
 /// The trees of names of the last session. The arguments are those of [`Inspection::of`].
-pub fn trees(size: u64, sector: u32, read: Read) -> Trees {
-    let last = Pages::thorough(size, sector, read).and_then(|mut pages| length::sessions(&mut pages).last().copied());
+pub fn trees(size: u64, sector: u32, listed: &[u32], read: Read) -> Trees {
+    let last = sessions(size, sector, listed, read).last().copied();
     trees_of(last.unwrap_or(0), size, sector, read)
+}
+
+/// The first sector of each session, in order.
+fn sessions(size: u64, sector: u32, listed: &[u32], read: Read) -> Vec<u32> {
+    let mut sessions = listed.to_vec();
+    sessions.sort_unstable();
+    if sessions.is_empty()
+        && let Some(mut pages) = Pages::thorough(size, sector, read)
+    {
+        sessions = length::sessions(&mut pages);
+    }
+    sessions
 }
 
 fn trees_of(session: u32, size: u64, sector: u32, read: Read) -> Trees {

@@ -270,6 +270,28 @@ fn sessions_one_behind_the_other_are_followed_and_the_last_ones_files_are_named(
 }
 
 #[test]
+fn sessions_of_a_disc_are_those_that_it_lists_with_the_gap_between_them() {
+    let folder = Folder::new();
+    tree(&folder);
+    let Some(_) = xorriso(&folder, "-as mkisofs -quiet -no-pad -R -o first.iso tree") else { return };
+    let mut disc = folder.read("first.iso");
+    let (first, start) = (disc.len() / SECTOR, disc.len() / SECTOR + 11_400);
+    folder.write("tree/second.txt", "second session\n");
+    let more = ["-quiet", "-R", "-no-pad", "-C", &format!("16,{start}"), "-M", "first.iso", "-o", "second.bin", "tree"];
+    if folder.witness("genisoimage", &more).is_none() {
+        return;
+    }
+    let second = folder.read("second.bin");
+    disc.resize(start * SECTOR, 0);
+    disc.extend(&second);
+    folder.write("disc", &disc);
+    let drive = format!("emulated:disc,profile=cd-r,layout=data@0+{first}::data@{start}+{}", second.len() / SECTOR);
+    assert_eq!(told(&folder, 0, &drive)["sessions"], serde_json::json!([0, start]));
+    inspect(&folder, 0, &[&drive, "--extract", "/second.txt", "-o", "out"]);
+    folder.witness("cmp", &["out", "tree/second.txt"]);
+}
+
+#[test]
 fn a_drive_with_a_damaged_disc_tells_what_it_can_and_that_there_may_be_more() {
     let folder = Folder::new();
     tree(&folder);

@@ -22,7 +22,7 @@ fn disc() -> Option<Vec<u8>> {
 
 fn inspect(bytes: Vec<u8>) -> (Inspection, u32) {
     let mut medium = Medium { sector: 1, ..Medium::new(bytes) };
-    let inspection = medium.ask(|size, sector, read| Inspection::of(size, sector, read));
+    let inspection = medium.ask(|size, sector, read| Inspection::of(size, sector, &[], read));
     (inspection, medium.reads)
 }
 

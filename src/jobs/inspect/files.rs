@@ -101,7 +101,8 @@ pub(super) fn extract(path: &str, tree: Option<Tree>, to: &Destination, reader: 
 /// The trees, and the one that is asked for, or the best.
 fn chosen(wanted: Option<Tree>, reader: &mut Reader) -> Result<(Trees, Tree), Failure> {
     let (bytes, sector) = (reader.bytes(), reader.sector());
-    let trees = trees(bytes, sector, &mut |offset, length| reader.read(offset, length));
+    let sessions = reader.sessions().to_vec();
+    let trees = trees(bytes, sector, &sessions, &mut |offset, length| reader.read(offset, length));
     let offered: Vec<Tree> = trees.offers().collect();
     let names: Vec<&str> = offered.iter().map(|tree| tree.name()).collect();
     let tree = match wanted {

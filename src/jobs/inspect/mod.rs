@@ -74,7 +74,7 @@ fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, s
     let (mut status, mut reasons) = match &request.wish {
         Wish::Tell => {
             let (bytes, sector) = (reader.bytes(), reader.sector());
-            let inspection = Inspection::of(bytes, sector, &mut |offset, length| reader.read(offset, length));
+            let inspection = Inspection::of(bytes, sector, &specimen.sessions, &mut |offset, length| reader.read(offset, length));
             let judged = judge(&specimen.name, &inspection);
             outcome.inspection = Some(inspection);
             judged
