@@ -60,12 +60,13 @@ pub struct Inspection {
 
 impl Inspection {
     /// Looks at `size` bytes in sectors of `sector` bytes (1 for a file), which `read` brings as [`signature::find`] asks for them. It
-    /// takes some hundred reads, the trees as many as they have directories.
-    pub fn of(size: u64, sector: u32, read: Read) -> Self {
+    /// takes some hundred reads, the trees as many as they have directories. `listed` are the first sectors of the sessions that a disc
+    /// lists; without any, each is looked for where the one before ends.
+    pub fn of(size: u64, sector: u32, listed: &[u32], read: Read) -> Self {
         let signatures = signature::find(size, sector, read);
-        let sessions = Pages::thorough(size, sector, read).map_or_else(Vec::new, |mut pages| length::sessions(&mut pages));
+        let sessions = sessions(size, sector, listed, read);
         let session = sessions.last().copied().unwrap_or(0);
-        let survey = Survey::of(&trees_of(session, size, read), &mut sectors(read));
+        let survey = Survey::of(&trees_of(session, size, sector, read), &mut sectors(size, sector, read));
         let is_windows = survey.is_windows();
         let by_el_torito = if is_windows { Answer::No } else { Answer::Depends };
         let (mut tables, mut claims, mut boot, mut found, mut made_for) = Default::default();
@@ -142,19 +143,38 @@ impl Inspection {
     }
 }
 
-/// The trees of names of the last session. `read` as [`Inspection::of`] asks.
-pub fn trees(size: u64, sector: u32, read: Read) -> Trees {
-    let last = Pages::thorough(size, sector, read).and_then(|mut pages| length::sessions(&mut pages).last().copied());
-    trees_of(last.unwrap_or(0), size, read)
+/// The trees of names of the last session. The arguments are those of [`Inspection::of`].
+pub fn trees(size: u64, sector: u32, listed: &[u32], read: Read) -> Trees {
+    let last = sessions(size, sector, listed, read).last().copied();
+    trees_of(last.unwrap_or(0), size, sector, read)
 }
 
-fn trees_of(session: u32, size: u64, read: Read) -> Trees {
-    Trees::find(session, u32::try_from(size / SECTOR).unwrap_or(u32::MAX), &mut sectors(read))
+/// The first sector of each session, in order.
+fn sessions(size: u64, sector: u32, listed: &[u32], read: Read) -> Vec<u32> {
+    let mut sessions = listed.to_vec();
+    sessions.sort_unstable();
+    if sessions.is_empty()
+        && let Some(mut pages) = Pages::thorough(size, sector, read)
+    {
+        sessions = length::sessions(&mut pages);
+    }
+    sessions
 }
 
-/// Reads sectors of 2048 bytes, as trees count them.
-pub fn sectors(read: Read) -> impl FnMut(u32) -> Option<Sector> {
-    |lba| read(u64::from(lba) * SECTOR, SECTOR as usize).and_then(|bytes| Sector::try_from(bytes).ok())
+fn trees_of(session: u32, size: u64, sector: u32, read: Read) -> Trees {
+    Trees::find(session, u32::try_from(size / SECTOR).unwrap_or(u32::MAX), &mut sectors(size, sector, read))
+}
+
+/// Reads sectors of 2048 bytes, as trees count them, of a medium that may have others.
+pub fn sectors(size: u64, sector: u32, read: Read) -> impl FnMut(u32) -> Option<Sector> {
+    let unit = u64::from(sector.max(1));
+    move |lba| {
+        let at = u64::from(lba) * SECTOR;
+        let skip = at % unit;
+        let length = (skip + SECTOR).next_multiple_of(unit);
+        let bytes = (at - skip + length <= size).then(|| read(at - skip, length as usize))??;
+        bytes.get(skip as usize..)?.first_chunk().copied()
+    }
 }
 
 /// The sectors that a GPT was made for, or else the first file system that says so.

@@ -5,8 +5,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::event::{Event, Observer};
+use crate::event::{Event, JobResult, Observer};
 use crate::sys::Stop;
+
+use super::Failure;
 
 /// How often signals are looked for.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -36,6 +38,19 @@ pub fn work<T: Send>(
         watch(&heard, stopping, observer, stop);
         worker.join().map_err(|_| WorkerError::Broken)
     })
+}
+
+/// The same for a job that has a result, which is told as the last event, whatever happened.
+pub fn tell(
+    stopping: &str,
+    observer: &mut dyn Observer,
+    stop: &Stop,
+    job: impl FnOnce(&mut dyn Observer) -> Result<JobResult, Failure> + Send,
+) -> JobResult {
+    let ended = work(stopping, observer, stop, job).unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
+    let result = ended.unwrap_or_else(|error| JobResult::because(error.status, error.reason));
+    observer.event(&Event::Result(Box::new(result.clone())));
+    result
 }
 
 /// Sends what happens to the thread that shows it.

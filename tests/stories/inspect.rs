@@ -203,6 +203,9 @@ fn debians_own_images_are_told_as_they_are() {
         let result = told(&folder, 0, image);
         assert_eq!(result["length"]["end"], end.unwrap_or(meta.len()), "{image}");
         boots(&result, [disc[0], disc[1], "no", "no", "no"], [stick[0], stick[1], "no", "no", "no"]);
+        let loader = ["GRUB", "ISOLINUX", "GRUB"].iter().zip(&images).find(|(_, (known, ..))| *known == image);
+        let evidence = result["boot"][0]["stick"]["evidence"].as_str().unwrap();
+        assert!(evidence.contains(loader.unwrap().0), "{image}: {evidence}");
         catalog_is_as_xorriso_says(&folder, image, &result);
         partitions_are_as_sfdisk_says(&folder, image, &result);
         uuid_is_as_blkid_says(&folder, image, &result);
@@ -264,6 +267,28 @@ fn sessions_one_behind_the_other_are_followed_and_the_last_ones_files_are_named(
     assert!(inspect(&folder, 0, &["both.iso", "--ls"]).out().contains("second.txt"));
     folder.write("short.iso", &both[..both.len() - SECTOR]);
     assert_eq!(told(&folder, 6, "short.iso")["length"]["missing"], SECTOR);
+}
+
+#[test]
+fn sessions_of_a_disc_are_those_that_it_lists_with_the_gap_between_them() {
+    let folder = Folder::new();
+    tree(&folder);
+    let Some(_) = xorriso(&folder, "-as mkisofs -quiet -no-pad -R -o first.iso tree") else { return };
+    let mut disc = folder.read("first.iso");
+    let (first, start) = (disc.len() / SECTOR, disc.len() / SECTOR + 11_400);
+    folder.write("tree/second.txt", "second session\n");
+    let more = ["-quiet", "-R", "-no-pad", "-C", &format!("16,{start}"), "-M", "first.iso", "-o", "second.bin", "tree"];
+    if folder.witness("genisoimage", &more).is_none() {
+        return;
+    }
+    let second = folder.read("second.bin");
+    disc.resize(start * SECTOR, 0);
+    disc.extend(&second);
+    folder.write("disc", &disc);
+    let drive = format!("emulated:disc,profile=cd-r,layout=data@0+{first}::data@{start}+{}", second.len() / SECTOR);
+    assert_eq!(told(&folder, 0, &drive)["sessions"], serde_json::json!([0, start]));
+    inspect(&folder, 0, &[&drive, "--extract", "/second.txt", "-o", "out"]);
+    folder.witness("cmp", &["out", "tree/second.txt"]);
 }
 
 #[test]

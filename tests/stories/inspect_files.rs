@@ -125,3 +125,58 @@ fn isoflash_tells_of_a_truncated_image_before_it_asks_and_nobody_writes_half_of_
     flash(0, &["a.iso", "emulated:stick", "--yes"]);
     assert!(folder.read("stick").starts_with(&image));
 }
+
+#[test]
+fn trees_that_differ_limits_and_checksums_are_named() {
+    let folder = Folder::new();
+    tree(&folder);
+    let deep = "tree/1/2/3/4/5/6/7/8/9";
+    fs::create_dir_all(folder.path(deep)).unwrap();
+    folder.write(&format!("{deep}/deep.txt"), "deep");
+    folder.write("tree/md5sum.txt", "none");
+    let args = ["-quiet", "-R", "-J", "-D", "-hide-joliet", "large.bin", "-o", "a.iso", "tree"];
+    let Some(_) = folder.witness("genisoimage", &args) else { return };
+    let result = told(&folder, 0, "a.iso");
+    let differences = result["differences"].as_array().unwrap();
+    assert_eq!(differences.len(), 1, "{differences:?}");
+    assert_eq!(
+        (&differences[0]["tree"], &differences[0]["other"], &differences[0]["files"], &differences[0]["example"]),
+        (&"rock-ridge".into(), &"joliet".into(), &1.into(), &"/large.bin".into())
+    );
+    assert_eq!(result["trees"][1]["limits"][0], "more than 8 directories in each other");
+    assert_eq!(result["checksums"], serde_json::json!(["/md5sum.txt"]));
+    if folder.witness("implantisomd5", &["a.iso"]).is_some() {
+        assert_eq!(told(&folder, 0, "a.iso")["checksums"], serde_json::json!(["isomd5sum", "/md5sum.txt"]));
+    }
+    if folder.witness("xorriso", &["-md5", "on", "-outdev", "tags.iso", "-map", "tree", "/"]).is_some() {
+        let result = told(&folder, 0, "tags.iso");
+        assert_eq!(result["checksums"], serde_json::json!(["libisofs checksum tags", "/md5sum.txt"]));
+    }
+}
+
+#[test]
+fn a_file_in_several_parts_is_extracted_whole() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path("tree")).unwrap();
+    let parts = [vec![1; 3 * SECTOR], vec![2; 5000]];
+    folder.write("tree/A", &parts[0]);
+    folder.write("tree/B", &parts[1]);
+    let Some(_) = folder.witness("genisoimage", &["-quiet", "-iso-level", "1", "-o", "a.iso", "tree"]) else { return };
+    // As an image has a file of more than 4 GiB: the first record says that it goes on, and the next has the same name.
+    let mut image = folder.read("a.iso");
+    let record = |image: &[u8], name: &[u8]| image.windows(name.len()).position(|window| window == name).unwrap() - 33;
+    let (first, second) = (record(&image, b"A.;1"), record(&image, b"B.;1"));
+    image[first + 25] |= 0x80;
+    image[second + 33] = b'A';
+    folder.write("a.iso", &image);
+    folder.write("right", parts.concat());
+    let list = inspect(&folder, 0, &["a.iso", "--ls"]).out();
+    assert!(list.contains(&format!("{:>15}  /A\n", 3 * SECTOR + 5000)) && !list.contains("/B"), "{list}");
+    inspect(&folder, 0, &["a.iso", "--extract", "/A", "-o", "out"]);
+    folder.witness("cmp", &["out", "right"]);
+    assert_eq!(told(&folder, 0, "a.iso")["trees"][0]["in_parts"], 1);
+    // xorriso sees one file of these two extents as well.
+    if let Some(ran) = folder.witness("xorriso", &["-indev", "a.iso", "-find", "/", "-type", "f", "-exec", "report_lba"]) {
+        assert_eq!(ran.out().lines().filter(|line| line.starts_with("File data lba:")).count(), 2, "{ran}");
+    }
+}

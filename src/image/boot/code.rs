@@ -16,10 +16,14 @@ const DUMMY: &[u8] = b"This is not a bootable disk";
 
 /// What the first sector does.
 pub(super) fn bios_stick(pages: &mut Pages, tables: &Tables) -> Cell {
-    let Some(sector) = pages.bytes(0, 512) else { return Cell::new(Answer::Depends, "the first sector can't be read") };
+    let none = || Cell::new(Answer::No, "no boot code in the first sector");
+    let Some(sector) = pages.bytes(0, 512) else {
+        let unread = Cell::new(Answer::Depends, "the first sector can't be read");
+        return if pages.size() < 512 { none() } else { unread };
+    };
     let signed = sector.ends_with(&[0x55, 0xAA]);
     if !signed || sector.iter().take(CODE).all(|&byte| byte == 0) {
-        return Cell::new(Answer::No, "no boot code in the first sector");
+        return none();
     }
     let Some(mbr) = &tables.mbr else {
         let is_dummy = sector.windows(DUMMY.len()).any(|window| window == DUMMY);

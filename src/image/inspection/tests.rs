@@ -22,26 +22,37 @@ fn disc() -> Option<Vec<u8>> {
 
 fn inspect(bytes: Vec<u8>) -> (Inspection, u32) {
     let mut medium = Medium { sector: 1, ..Medium::new(bytes) };
-    let inspection = medium.ask(|size, sector, read| Inspection::of(size, sector, read));
+    let inspection = medium.ask(|size, sector, read| Inspection::of(size, sector, &[], read));
     (inspection, medium.reads)
+}
+
+/// A small FAT with a folder where UEFI looks; `None`, and a line that says so, where mtools are missing.
+fn fat() -> Option<Vec<u8>> {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("x64"), [b"MZ".as_slice(), &[0; 3000]].concat()).unwrap();
+    tool(folder.path(), &["mkfs.vfat", "-C", "fat", "400"], "")?;
+    tool(folder.path(), &["mmd", "-i", "fat", "::/EFI", "::/EFI/BOOT"], "")?;
+    tool(folder.path(), &["mcopy", "-i", "fat", "x64", "::/EFI/BOOT/BOOTRISCV64.EFI"], "")?;
+    Some(fs::read(folder.path().join("fat")).unwrap())
 }
 
 #[test]
 fn broken_bytes_end_neither_in_a_panic_nor_in_reads_without_end() {
-    let Some(disc) = disc() else { return };
-    let (whole, reads) = inspect(disc.clone());
-    assert_eq!((whole.missing(), whole.contradictions.as_slice(), whole.trees.len()), (0, &[][..], 3));
-    // Sectors that are not zero are those that mean something.
-    let full: Vec<usize> = (0..disc.len()).filter(|&at| disc[at] != 0).collect();
-    let change = (any::<prop::sample::Index>(), prop_oneof![Just(0), Just(0xFF), any::<u8>()]);
-    let config = ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() };
-    proptest!(config, |(changes in prop::collection::vec(change, 1..12), end in any::<prop::sample::Index>())| {
-        let mut broken = disc.clone();
-        changes.iter().for_each(|(place, byte)| broken[full[place.index(full.len())]] = *byte);
-        broken.truncate(if end.index(4) == 0 { end.index(broken.len()) } else { broken.len() });
-        let (_, its) = inspect(broken);
-        prop_assert!(its < reads * 20 + 5000, "{its} reads, {reads} of the whole image");
-    });
+    for image in [disc(), fat()].into_iter().flatten() {
+        let (whole, reads) = inspect(image.clone());
+        assert_eq!((whole.missing(), whole.contradictions.as_slice()), (0, &[][..]));
+        // What is zero means little.
+        let full: Vec<usize> = (0..image.len()).filter(|&at| image[at] != 0).collect();
+        let change = (any::<prop::sample::Index>(), prop_oneof![Just(0), Just(0xFF), any::<u8>()]);
+        let config = ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() };
+        proptest!(config, |(changes in prop::collection::vec(change, 1..12), end in any::<prop::sample::Index>())| {
+            let mut broken = image.clone();
+            changes.iter().for_each(|(place, byte)| broken[full[place.index(full.len())]] = *byte);
+            broken.truncate(if end.index(4) == 0 { end.index(broken.len()) } else { broken.len() });
+            let (_, its) = inspect(broken);
+            prop_assert!(its < reads * 20 + 5000, "{its} reads, {reads} of the whole image");
+        });
+    }
 }
 
 #[test]
@@ -60,4 +71,13 @@ fn numbers_of_a_descriptor_that_disagree_in_their_byte_orders_are_a_contradictio
     let (inspection, _) = inspect(disc);
     assert_eq!(inspection.contradictions.len(), 1);
     assert!(inspection.contradictions[0].contains("volume space size"), "{:?}", inspection.contradictions);
+}
+
+#[test]
+fn what_was_made_for_other_sectors_than_a_medium_has_is_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let Some(_) = tool(folder.path(), &["mkfs.vfat", "-S", "4096", "-C", "fat", "8000"], "") else { return };
+    let (inspection, _) = inspect(fs::read(folder.path().join("fat")).unwrap());
+    assert_eq!((inspection.sector, inspection.warnings(4096).len(), inspection.warnings(1).len()), (Some(4096), 0, 0));
+    assert!(inspection.warnings(512)[0].contains("sectors of 4096 bytes"), "{:?}", inspection.warnings(512));
 }

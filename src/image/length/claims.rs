@@ -42,8 +42,9 @@ fn iso_end(pages: &mut Pages, start: u32) -> Option<u32> {
         let descriptor = sector(pages, u64::from(start.checked_add(offset)?) * SECTOR)?;
         iso9660::Volume::parse(&descriptor)
     })?;
-    // Later sessions count from the disc's beginning; mastered ones, put one behind the other, from their own.
-    Some(if volume.root > start { volume.sectors } else { start.saturating_add(volume.sectors) })
+    // xorriso counts from the disc's beginning, mkisofs from the session's, as mastered images do that were put one behind the other: a
+    // volume that does not hold its own root directory is counted so.
+    Some(if volume.root > start && volume.sectors > volume.root { volume.sectors } else { start.saturating_add(volume.sectors) })
 }
 
 /// All claims.

@@ -20,7 +20,7 @@ impl Fitness {
             let mut buffer = vec![0; length];
             source.read_again(&mut buffer, offset).map(|()| buffer)
         };
-        let inspection = Inspection::of(bytes, 1, &mut read);
+        let inspection = Inspection::of(bytes, 1, &[], &mut read);
         Self { missing: inspection.missing(), warnings: inspection.warnings(sector) }
     }
 }

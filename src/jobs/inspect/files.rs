@@ -27,8 +27,9 @@ pub(super) fn list(
     let is_wanted = |path: &str| path.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     // What is known to be missing shows in the map and in the length alone.
     let (holes, mut found, mut damaged, mut unknown) = (reader.known(), 0u64, 0u64, 0u64);
+    let (bytes, sector) = (reader.bytes(), reader.sector());
     let mut read = |offset: u64, length: usize| reader.read(offset, length);
-    trees.walk_one(tree, &mut sectors(&mut read), &mut |tree, it| match it {
+    trees.walk_one(tree, &mut sectors(bytes, sector, &mut read), &mut |tree, it| match it {
         Found::Entry(entry) if is_wanted(entry.path) => {
             let missing = entry.pieces.iter().filter_map(span).map(|span| holes.missing(span)).sum();
             found += 1;
@@ -63,8 +64,9 @@ pub(super) fn extract(path: &str, tree: Option<Tree>, to: &Destination, reader: 
     }
     let (trees, tree) = chosen(tree, reader)?;
     let mut found = None;
+    let (bytes, sector) = (reader.bytes(), reader.sector());
     let mut read = |offset: u64, length: usize| reader.read(offset, length);
-    trees.walk_one(tree, &mut sectors(&mut read), &mut |_, it| {
+    trees.walk_one(tree, &mut sectors(bytes, sector, &mut read), &mut |_, it| {
         if let Found::Entry(entry) = it
             && found.is_none()
             && entry.path == path
@@ -99,7 +101,8 @@ pub(super) fn extract(path: &str, tree: Option<Tree>, to: &Destination, reader: 
 /// The trees, and the one that is asked for, or the best.
 fn chosen(wanted: Option<Tree>, reader: &mut Reader) -> Result<(Trees, Tree), Failure> {
     let (bytes, sector) = (reader.bytes(), reader.sector());
-    let trees = trees(bytes, sector, &mut |offset, length| reader.read(offset, length));
+    let sessions = reader.sessions().to_vec();
+    let trees = trees(bytes, sector, &sessions, &mut |offset, length| reader.read(offset, length));
     let offered: Vec<Tree> = trees.offers().collect();
     let names: Vec<&str> = offered.iter().map(|tree| tree.name()).collect();
     let tree = match wanted {

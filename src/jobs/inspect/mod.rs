@@ -8,7 +8,7 @@ mod reader;
 
 use std::path::PathBuf;
 
-use crate::event::{Event, Extracted, InspectOutcome, JobResult, Observer, Outcome};
+use crate::event::{Extracted, InspectOutcome, JobResult, Observer, Outcome};
 use crate::image::class::Class;
 use crate::image::inspection::Inspection;
 use crate::image::length::Verdict;
@@ -55,11 +55,7 @@ const STOPPING: &str = "stopping after the read that is under way (a second sign
 
 /// Looks into it. The result tells how it ended, whatever happened.
 pub fn run(request: &Request, attached: Attached, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
-    let ended = worker::work(STOPPING, observer, stop, |observer| attempt(request, attached, observer, stop));
-    let ended = ended.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
-    let result = ended.unwrap_or_else(|error| JobResult::because(error.status, error.reason));
-    observer.event(&Event::Result(Box::new(result.clone())));
-    result
+    worker::tell(STOPPING, observer, stop, |observer| attempt(request, attached, observer, stop))
 }
 
 fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, stop: &Stop) -> Result<JobResult, Failure> {
@@ -78,7 +74,7 @@ fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, s
     let (mut status, mut reasons) = match &request.wish {
         Wish::Tell => {
             let (bytes, sector) = (reader.bytes(), reader.sector());
-            let inspection = Inspection::of(bytes, sector, &mut |offset, length| reader.read(offset, length));
+            let inspection = Inspection::of(bytes, sector, &specimen.sessions, &mut |offset, length| reader.read(offset, length));
             let judged = judge(&specimen.name, &inspection);
             outcome.inspection = Some(inspection);
             judged

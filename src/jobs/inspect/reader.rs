@@ -25,6 +25,7 @@ pub(super) const CHUNK: usize = 1 << 20;
 /// What is looked into.
 pub(super) struct Reader {
     medium: Arc<dyn Medium>,
+    sessions: Vec<u32>,
     /// Bytes that its map says were never read.
     holes: Holes,
     stop: Stop,
@@ -40,9 +41,9 @@ impl Reader {
             SpecimenKind::File(_) => Holes::beside(specimen.name.as_ref(), specimen.bytes())?,
             SpecimenKind::Medium | SpecimenKind::Emulated => Holes::default(),
         };
-        let medium = Arc::clone(&specimen.medium);
+        let (medium, sessions) = (Arc::clone(&specimen.medium), specimen.sessions.clone());
         let (kept, unreadable) = (VecDeque::new(), Spans::default());
-        Ok(Self { medium, holes, stop: stop.clone(), kept, failures: 0, unreadable })
+        Ok(Self { medium, sessions, holes, stop: stop.clone(), kept, failures: 0, unreadable })
     }
 
     /// Bytes in all.
@@ -53,6 +54,11 @@ impl Reader {
     /// Bytes of a sector; 1 where any place will do.
     pub(super) fn sector(&self) -> u32 {
         self.medium.geometry().sector
+    }
+
+    /// The first sector of each session, where a disc lists them.
+    pub(super) fn sessions(&self) -> &[u32] {
+        &self.sessions
     }
 
     /// What could not be read so far, or never was.

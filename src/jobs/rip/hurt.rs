@@ -35,7 +35,7 @@ pub(super) fn hurt(image: &Path, map: &Extents<State>, tracks: &[Track]) -> Opti
 }
 
 /// Where the first data track of each session begins, the last session first: it names the files of all, as drivers take it.
-fn sessions(tracks: &[Track]) -> Vec<u32> {
+pub(in crate::jobs) fn sessions(tracks: &[Track]) -> Vec<u32> {
     let mut starts: Vec<(u16, u32)> = Vec::new();
     for track in tracks.iter().filter(|track| track.kind == TrackKind::Data) {
         if starts.last().is_none_or(|(session, _)| *session != track.session) {

@@ -45,6 +45,7 @@ use crate::trust::{Algorithm, Expectation, Expected};
 
 use super::{Ask, worker};
 pub use error::RipError;
+pub(super) use hurt::sessions;
 pub use limits::Limits;
 pub(in crate::jobs) use look::Disc;
 pub use look::label_of;

@@ -73,11 +73,7 @@ fn interrupted() -> Failure {
 
 /// Compares. The result tells how it ended, whatever happened.
 pub fn run(request: &Request, attached: Attached, observer: &mut dyn Observer, stop: &Stop) -> JobResult {
-    let ended = worker::work(STOPPING, observer, stop, |observer| attempt(request, attached, observer, stop));
-    let ended = ended.unwrap_or_else(|error| Err(Failure::failed(error.to_string())));
-    let result = ended.unwrap_or_else(|error| JobResult::because(error.status, error.reason));
-    observer.event(&Event::Result(Box::new(result.clone())));
-    result
+    worker::tell(STOPPING, observer, stop, |observer| attempt(request, attached, observer, stop))
 }
 
 fn attempt(request: &Request, attached: Attached, observer: &mut dyn Observer, stop: &Stop) -> Result<JobResult, Failure> {

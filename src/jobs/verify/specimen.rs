@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::event::{Event, MediumCard, Observer};
 use crate::jobs::cards;
-use crate::jobs::rip::{Disc, RipError};
+use crate::jobs::rip::{Disc, RipError, sessions};
 use crate::medium::{BlockDevice, Claim, DiskError, Medium, OpticalDisc, RegularFile};
 use crate::mmc::{CommandError, Drive, Extent, SECTOR, Unready};
 use crate::rescue::policy::READY_LIMIT;
@@ -41,6 +41,8 @@ pub(in crate::jobs) struct Specimen {
     /// The time that it lives in.
     pub(in crate::jobs) clock: Arc<dyn Clock>,
     pub(in crate::jobs) kind: SpecimenKind,
+    /// The first sector of each session that a disc's table of contents lists, the last one first; none of what is no disc.
+    pub(in crate::jobs) sessions: Vec<u32>,
     /// The files that it is, or is made of, where they are known: device and inode of each.
     made_of: Vec<(u64, u64)>,
 }
@@ -71,6 +73,7 @@ impl Specimen {
                     medium: medium.into(),
                     clock,
                     kind: SpecimenKind::Emulated,
+                    sessions: Vec::new(),
                     made_of: inode(&backing).into_iter().collect(),
                 })
             }
@@ -119,6 +122,7 @@ impl Specimen {
             RipError::Interrupted => interrupted(),
             other => of_drive(other),
         })?;
+        let sessions = sessions(&disc.layout.tracks);
         let medium = OpticalDisc::new(drive, disc.layout, zeros, Arc::clone(&clock), stop.clone());
         card.bytes = Some(medium.geometry().bytes);
         observer.event(&Event::Medium(card));
@@ -128,6 +132,7 @@ impl Specimen {
             medium: Arc::new(medium),
             clock,
             kind,
+            sessions,
             made_of: port.backing().as_deref().and_then(inode).into_iter().collect(),
         })
     }
@@ -157,7 +162,14 @@ impl Specimen {
         }
         observer.event(&Event::Medium(card));
         tell_uses(path, number, observer);
-        Ok(Self { name, medium: Arc::new(device), clock: Arc::new(RealClock::new()), kind: SpecimenKind::Medium, made_of })
+        Ok(Self {
+            name,
+            medium: Arc::new(device),
+            clock: Arc::new(RealClock::new()),
+            kind: SpecimenKind::Medium,
+            sessions: Vec::new(),
+            made_of,
+        })
     }
 
     fn file(path: &Path, observer: &mut dyn Observer) -> Result<Self, Failure> {
@@ -175,7 +187,14 @@ impl Specimen {
         }));
         let medium: Arc<dyn Medium> = Arc::<RegularFile>::clone(&file);
         let clock = Arc::new(RealClock::new());
-        Ok(Self { name, medium, clock, kind: SpecimenKind::File(file), made_of: inode(path).into_iter().collect() })
+        Ok(Self {
+            name,
+            medium,
+            clock,
+            kind: SpecimenKind::File(file),
+            sessions: Vec::new(),
+            made_of: inode(path).into_iter().collect(),
+        })
     }
 
     /// Its name without folders, which picks the line of a list.
