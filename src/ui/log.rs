@@ -1,7 +1,7 @@
 //! `--log FILE`: what happened, a line each with its time, for those who come back later.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -34,14 +34,19 @@ impl<'a> Log<'a> {
     /// # Errors
     /// Those of opening; `InvalidInput` and `AlreadyExists` for what is there and is no log, which is left alone.
     pub fn open(path: &Path, program: &str, words: &[String], screen: &'a mut dyn Observer) -> io::Result<Self> {
+        let mut torn = false;
         match std::fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
             Ok(meta) if !meta.is_file() => return Err(io::Error::new(ErrorKind::InvalidInput, "it is no file")),
             Ok(meta) if meta.len() == 0 => {}
             Ok(_) => {
-                let mut stamp = [0; STAMP];
-                let is_log = File::open(path)?.read_exact(&mut stamp).is_ok() && is_stamp(&stamp);
+                let (mut stamp, mut last) = ([0; STAMP], [0]);
+                let mut there = File::open(path)?;
+                let is_log = there.read_exact(&mut stamp).is_ok() && is_stamp(&stamp);
+                // A power cut leaves a part of a line, or zeros.
+                there.seek(SeekFrom::End(-1))?;
+                torn = there.read_exact(&mut last).is_ok() && last != *b"\n";
                 is_log
                     .then_some(())
                     .ok_or_else(|| io::Error::new(ErrorKind::AlreadyExists, "it is there already, and is no log"))?;
@@ -49,7 +54,7 @@ impl<'a> Log<'a> {
         }
         let file = File::options().append(true).create(true).open(path)?;
         let begin = Some(format!("begin   {program} {}", words.join(" ")));
-        Ok(Self { file, path: path.into(), begin, lines: Lines::new(), torn: false, told: false, screen })
+        Ok(Self { file, path: path.into(), begin, lines: Lines::new(), torn, told: false, screen })
     }
 
     /// Writes lines, all of them by one call, so that a kill leaves whole ones. A disk that is full must not end the rescue of a disc.

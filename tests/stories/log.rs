@@ -39,6 +39,11 @@ fn a_log_is_gone_on_with() {
     folder.ends(3, &[DAMAGED, "out.iso", "--log", "out.log"]);
     let both = folder.text("out.log");
     assert!(both.starts_with(&first) && both[first.len()..].contains("going on with out.iso"), "{both}");
+    // A power cut left a part of a line: it stays a line of its own.
+    let torn = both.trim_end();
+    folder.write("out.log", torn);
+    folder.ends(3, &[DAMAGED, "out.iso", "--log", "out.log", "--force"]);
+    assert!(folder.text("out.log").starts_with(&both), "{}", folder.text("out.log"));
 }
 
 #[test]

@@ -71,7 +71,6 @@ impl Writing<'_> {
     }
 
     fn pass(&self, image: Taker, passes: &mut Passes<'_>) -> Result<Written, Failure> {
-        let algorithms = Self::algorithms(self.request, self.expected);
         let written = passes.write_body(image)?;
         let mut reasons = Vec::new();
         if self.source.has_changed() {
@@ -92,17 +91,14 @@ impl Writing<'_> {
         let left_behind = LeftBehind::find(self.request, self.target.judged(), end, sector);
         let behind = after::pieces(&passes.gpt, &left_behind.wiped, end)?;
         passes.write_behind(&behind)?;
-        let proved = loop {
-            match self.prove(passes, &written, &behind, &algorithms) {
-                Ok(proved) => break proved,
-                Err(failure) => passes.mend(&written, failure, self.request.proof)?,
-            }
-        };
+        while let Err(failure) = self.prove(passes, &written, &behind) {
+            passes.mend(&written, failure, self.request.proof)?;
+        }
         let warning = passes.warning();
         reasons.extend(passes.gpt.told());
         (passes.outcome.gpt, passes.outcome.wiped) = (passes.gpt.moved(), left_behind.wiped.clone());
         let outcome = &mut *passes.outcome;
-        outcome.verified = proved.is_some();
+        outcome.verified = self.request.proof != Proof::None;
         let sha256 = written.digests.get(&Algorithm::Sha256).cloned().unwrap_or_default();
         let ledger = Ledger::new(outcome.bytes, CHUNK as u32, sha256, written.chunks.clone());
         reasons.extend(left_behind.told());
@@ -110,35 +106,27 @@ impl Writing<'_> {
             reasons.push(format!("{} is a file: it was flushed, and read back through its file system", path.display()));
         }
         reasons.extend(warning);
-        let mut digests = proved.map_or_else(|| written.digests.clone(), |proved| proved.digests);
+        let mut digests = written.digests.clone();
         digests.retain(|algorithm, _| self.request.digests.contains(algorithm));
         Ok(Written { digests, reasons, ledger })
     }
 
-    /// Reads the body back, writes the head, and reads that back; what lies behind the image before and after the head comes. Digests are those of
-    /// the medium; `None` where nothing is to be proved.
-    fn prove(
-        &self,
-        passes: &mut Passes<'_>,
-        written: &Digested,
-        behind: &[Piece],
-        algorithms: &BTreeSet<Algorithm>,
-    ) -> Result<Option<Digested>, Failure> {
-        let proved = match self.request.proof {
-            Proof::ReadBack | Proof::Repair => Some(passes.prove_body(written, algorithms.clone())?),
-            Proof::None => None,
-        };
-        if proved.is_some() {
+    /// Reads the body back, writes the head, and reads that back; what lies behind the image before and after the head comes. Without a proof only the
+    /// head is written.
+    fn prove(&self, passes: &mut Passes<'_>, written: &Digested, behind: &[Piece]) -> Result<(), Failure> {
+        let is_proved = self.request.proof != Proof::None;
+        if is_proved {
+            passes.prove_body(written)?;
             passes.prove_behind(behind)?;
         }
         self.check_disk(passes)?;
         passes.write_head()?;
-        if proved.is_some() {
+        if is_proved {
             passes.prove_head(written)?;
             passes.prove_behind(behind)?;
             self.check_disk(passes)?;
         }
-        Ok(proved)
+        Ok(())
     }
 
     /// The image is not what it should be: the medium keeps its first MiB zero.
