@@ -72,12 +72,13 @@ gone() {
     ends 0 grep -q ENODEV /share/stick2.record
     wait_for test -z "$(stick 2)"
 }
-gone_again() {
+gone_on_with() {
     host plug stick2
     wait_for is_there 2
-    gone
+    ends 0 isoflash --yes /share/image.iso "$(stick 2)"
+    grep -q "were there already" /share/said
 }
-chapter not_written; chapter not_read_back; chapter gone; chapter gone_again
+chapter not_written; chapter not_read_back; chapter gone; chapter gone_on_with
 "#,
     )
 }

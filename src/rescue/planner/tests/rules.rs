@@ -116,23 +116,6 @@ fn behind_a_dead_sector_the_rest_of_its_block_waits_once_such_ones_die() {
 }
 
 #[test]
-fn blocks_next_to_good_ones_wait_if_they_die_more_often() {
-    // The first block of each area is dead, the two others are good.
-    let areas: Vec<Extent> = (0..12).map(|n| Extent { first: 1024 + n * 160 + n * n % 5 * 16, count: 48 }).collect();
-    let mut disc = disc(4000, 16, areas.iter().flat_map(|area| area.first..area.first + 16));
-    let mut planner = planner(&disc, &areas, 3);
-    let reads = reads_of(&mut planner, &mut disc, 3);
-    let first_in =
-        |area: &Extent| reads.iter().map(|read| read.0).find(|lba| (area.first..area.end()).contains(lba)).unwrap() - area.first;
-    assert_eq!(first_in(&areas[0]), 0);
-    let waiting: Vec<u32> = areas.iter().filter(|area| first_in(area) == 16).map(|area| area.first).collect();
-    assert!(!waiting.is_empty());
-    assert!(waiting.iter().all(|first| planner.map().get(*first) == Some(State::NonTried)));
-    let swept = reads_of(&mut planner, &mut disc, 5);
-    assert!(waiting.iter().all(|first| swept.iter().any(|read| read.0 == *first)));
-}
-
-#[test]
 fn spots_that_come_again_with_each_turn_are_left_out_for_a_while() {
     // A turn has 50 sectors; eleven turns are left out before one is looked at, besides what may be left of the one before.
     let mut disc = disc(8000, 1, (20..60).map(|turn| turn * 50));
