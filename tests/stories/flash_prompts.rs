@@ -276,6 +276,7 @@ fn the_card_warns_of_an_image_that_is_cut_off_and_leaves_the_answer_to_the_perso
     let image = folder.read("a.iso");
     folder.write("short.iso", &image[..200_000]);
     folder.write("stick", vec![0; 8 << 20]);
+    folder.flash(0, &["-n", "short.iso", "emulated:stick"]).must_say("truncated");
     let Some(session) = at_terminal(&folder, &["short.iso", "emulated:stick"], &[("Erase?", "n\n")]) else { return };
     assert_eq!(session.status, Some(5), "{}", session.shown);
     assert!(session.shown.contains("warning") && session.shown.contains("truncated"), "{}", session.shown);

@@ -6,6 +6,7 @@ use crate::medium::show_size;
 use crate::status::Status;
 use crate::trust::Expected;
 
+use super::fitness::Fitness;
 use super::journal::Place;
 use super::media::naming;
 use super::source::Source;
@@ -91,6 +92,7 @@ impl<'a> Candidate<'a> {
         let mut reasons =
             vec![format!("would {mounted}write {}{holes} to {}; nothing was written", source.name(), self.card.node)];
         reasons.extend(source.mapping.described());
+        reasons.extend(Fitness::of(source, self.card.sector).warnings);
         if request.fix_gpt {
             reasons.push("the backup of its GPT, if it has one, would be put at the end of the medium".into());
         }
