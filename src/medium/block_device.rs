@@ -17,6 +17,8 @@ use super::{Geometry, Medium, Writable};
 
 /// udev and others that look at a disk hold its lock for a moment.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// Who tries to mount a disk that holds nothing he knows has it for less than this.
+const BUSY_WAIT: Duration = Duration::from_secs(1);
 const LOCK_POLL: Duration = Duration::from_millis(50);
 /// A stick that stops has nothing left to write.
 const EJECT_LIMIT: Duration = Duration::from_secs(30);
@@ -71,12 +73,9 @@ impl BlockDevice {
     /// Each says why it is not open; nothing was written then.
     pub fn open(node: &Path, number: DeviceNumber, claim: Claim) -> Result<Self, DiskError> {
         let exclusive = if claim == Claim::Shared { 0 } else { libc::O_EXCL };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(claim == Claim::ExclusiveToWrite)
-            .custom_flags(libc::O_DIRECT | exclusive)
-            .open(node)
-            .map_err(refused)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(claim == Claim::ExclusiveToWrite).custom_flags(libc::O_DIRECT | exclusive);
+        let file = open_in_time(&options, node)?;
         let facts = file.metadata()?;
         if !facts.file_type().is_block_device() || DeviceNumber::from(facts.rdev()) != number {
             return Err(DiskError::Changed);
@@ -139,6 +138,17 @@ impl BlockDevice {
     fn meaning(&self, error: io::Error) -> io::Error {
         let is_gone = matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO | libc::ESHUTDOWN | libc::ENOMEDIUM));
         if is_gone || !self.is_unchanged() { io::Error::from_raw_os_error(libc::ENODEV) } else { error }
+    }
+}
+
+/// Opens it, also when somebody just looks at it.
+fn open_in_time(options: &OpenOptions, node: &Path) -> Result<File, DiskError> {
+    let begin = Instant::now();
+    loop {
+        match options.open(node) {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && begin.elapsed() < BUSY_WAIT => sleep(LOCK_POLL),
+            opened => return opened.map_err(refused),
+        }
     }
 }
 

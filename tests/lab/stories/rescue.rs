@@ -324,6 +324,7 @@ others_finish() {
 }
 # It waits a minute for a drive's present command. This script can't `wait` for it, as another chapter began it.
 a_signal_ends_it() {
+    sleep 5 # until it hangs: the others may be done sooner
     kill "$(cat batch.pid)"
     patience=0
     while kill -0 "$(cat batch.pid)" 2>/dev/null; do
